@@ -1,0 +1,1 @@
+//! Who it was: intervals, claimants, verdicts.

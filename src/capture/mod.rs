@@ -1,0 +1,1 @@
+//! Bytes off a port or out of a file, cut into packets.

@@ -1,0 +1,1 @@
+//! Requests and the gates that answer them.

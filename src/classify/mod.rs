@@ -1,0 +1,1 @@
+//! Which lists and categories a name, URL or address meets.

@@ -1,0 +1,297 @@
+//! The only reader of the environment and of the configuration file.
+//!
+//! Order: flag, then `INVIGIL_*`, then the file, then a safe default. Unknown keys are refused.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The version of the engine that this release was tried with.
+pub const ENGINE_VERSION: &str = "26.7.3-stable.1";
+
+/// What the command line says about places, before anything else is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of keys: one set per data folder inside it.
+    pub keys: PathBuf,
+    /// The engine's library.
+    pub engine: PathBuf,
+}
+
+/// The configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Who runs this.
+    pub provider: Provider,
+    /// Where records are stored.
+    pub store: StoreConfig,
+    /// How packets are read.
+    pub capture: CaptureConfig,
+    /// Local time, for printing and for logs without a zone.
+    pub time: TimeConfig,
+    /// Reports that go out on schedule.
+    pub report: ReportConfig,
+}
+
+/// Who runs this.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Provider {
+    /// The provider's name, as it stands in packages and reports.
+    pub name: String,
+    /// The name of the ledger: the first line of each signed head.
+    pub ledger_origin: String,
+}
+
+/// Where records are stored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// A ClickHouse server, such as `https://clickhouse.example:8443`; none for the embedded engine.
+    pub url: Option<String>,
+    /// The user there.
+    pub user: Option<String>,
+    /// A file whose first line is the user's password.
+    pub password_file: Option<PathBuf>,
+    /// The database; `invigil` if not said.
+    pub database: Option<String>,
+}
+
+/// How packets are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CaptureConfig {
+    /// A flow that lasts longer than this is cut, in seconds.
+    pub active_timeout_seconds: u32,
+    /// A flow with no packet for this long has ended, in seconds.
+    pub idle_timeout_seconds: u32,
+    /// What is kept of what was said: nothing beyond host and server names, or everything.
+    pub content: ContentPolicy,
+    /// Why content may be kept; demanded for `content = "full"`, and recorded in the ledger.
+    pub legal_basis: Option<String>,
+}
+
+/// What is kept of what was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentPolicy {
+    /// Host and server names only.
+    #[default]
+    Names,
+    /// Paths and user agents too.
+    Full,
+}
+
+/// Local time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeConfig {
+    /// IANA name of the zone that is printed, and that logs without a zone are read in.
+    pub zone: String,
+    /// How far the clocks of sources may be off when nothing is measured, in milliseconds.
+    pub clock_uncertainty_ms: u32,
+}
+
+/// Reports that go out on schedule.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReportConfig {
+    /// Where scheduled reports are written; `reports` in the data folder if not said.
+    pub folder: Option<PathBuf>,
+    /// What is due when.
+    pub schedule: Vec<ScheduledReport>,
+}
+
+/// One line of the schedule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduledReport {
+    /// `weekly` or `trend`.
+    pub report: String,
+    /// The establishment; none for all, each its own.
+    pub establishment: Option<String>,
+    /// The day it is due: `monday` to `sunday`.
+    pub day: String,
+    /// The local time of day, such as `06:30`.
+    pub at: String,
+}
+
+/// The configuration can not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file named can not be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not say what it may say.
+    #[error("the configuration {path} is not valid: {message}")]
+    Invalid {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and where.
+        message: String,
+    },
+    /// No home folder.
+    #[error(
+        "no home folder is known: name the data folder with --data-dir and the configuration with --config"
+    )]
+    NoHome,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Provider {
+            name: "unnamed provider".to_owned(),
+            ledger_origin: "invigil.example/ledger".to_owned(),
+        }
+    }
+}
+
+impl Default for CaptureConfig {
+    fn default() -> Self {
+        CaptureConfig {
+            active_timeout_seconds: 1800,
+            idle_timeout_seconds: 300,
+            content: ContentPolicy::Names,
+            legal_basis: None,
+        }
+    }
+}
+
+impl Default for TimeConfig {
+    fn default() -> Self {
+        TimeConfig {
+            zone: "Europe/London".to_owned(),
+            clock_uncertainty_ms: 1000,
+        }
+    }
+}
+
+/// Reads the configuration and works out where things lie.
+pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| variable("INVIGIL_CONFIG").map(PathBuf::from));
+    let config = match named {
+        Some(path) => read(&path)?,
+        None => match xdg("XDG_CONFIG_HOME", ".config") {
+            Some(home) if home.join("invigil/invigil.toml").exists() => {
+                read(&home.join("invigil/invigil.toml"))?
+            }
+            _ => Config::default(),
+        },
+    };
+    let data = match flags
+        .data_dir
+        .clone()
+        .or_else(|| variable("INVIGIL_DATA_DIR").map(PathBuf::from))
+    {
+        Some(data) => data,
+        None => xdg("XDG_DATA_HOME", ".local/share")
+            .ok_or(ConfigError::NoHome)?
+            .join("invigil/data"),
+    };
+    let keys = match variable("INVIGIL_KEYS_DIR") {
+        Some(keys) => PathBuf::from(keys),
+        None => xdg("XDG_CONFIG_HOME", ".config")
+            .ok_or(ConfigError::NoHome)?
+            .join("invigil/keys"),
+    };
+    Ok((
+        config,
+        Places {
+            data,
+            keys,
+            engine: engine(),
+        },
+    ))
+}
+
+/// Whether colour was declined (no-color.org).
+pub fn no_colour() -> bool {
+    variable("NO_COLOR").is_some() || variable("TERM").as_deref() == Some("dumb")
+}
+
+/// What the operator wants logged, as `INVIGIL_LOG` says.
+pub fn log_filter() -> Option<String> {
+    variable("INVIGIL_LOG")
+}
+
+fn engine() -> PathBuf {
+    if let Some(named) = variable("INVIGIL_ENGINE") {
+        return PathBuf::from(named);
+    }
+    let own = xdg("XDG_DATA_HOME", ".local/share").map(|home| {
+        home.join("invigil/engine")
+            .join(ENGINE_VERSION)
+            .join("libchdb.so")
+    });
+    match own {
+        Some(path) if path.exists() => path,
+        own => {
+            let shared = PathBuf::from("/usr/lib/invigil/libchdb.so");
+            if shared.exists() {
+                shared
+            } else {
+                own.unwrap_or(shared)
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+        path: path.to_owned(),
+        message: error.message().to_owned(),
+    })
+}
+
+fn xdg(variable_name: &str, below_home: &str) -> Option<PathBuf> {
+    variable(variable_name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(below_home)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<Config>("[capture]\nactive_timeout_secnods = 1").is_err());
+        let config: Config = toml::from_str("[capture]\nidle_timeout_seconds = 60").unwrap();
+        assert_eq!(config.capture.idle_timeout_seconds, 60);
+        assert_eq!(config.capture.active_timeout_seconds, 1800);
+    }
+}

@@ -1,0 +1,1 @@
+//! Packets into flows: decode, table, expiry, applications.

@@ -1,0 +1,1 @@
+//! The append-only Merkle log of every act, its signed heads and proofs.

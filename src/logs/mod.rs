@@ -1,0 +1,1 @@
+//! Lines into events: framing, fields, likeness, formats, registers.

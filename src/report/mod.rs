@@ -1,0 +1,1 @@
+//! Documents, charts and their rendering.
