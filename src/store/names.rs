@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use ring::hmac;
@@ -124,11 +124,7 @@ impl Names {
         };
         let mut table = BTreeMap::new();
         let mut rest = bytes.as_slice();
-        while let Some((length, after)) = rest.split_first_chunk::<8>() {
-            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-            let Some((sealed, after)) = after.split_at_checked(length) else {
-                break;
-            };
+        while let Some((sealed, after)) = split_piece(rest) {
             let plain = self
                 .seal_key
                 .open(CONTEXT, sealed)
@@ -171,6 +167,12 @@ impl std::fmt::Debug for Names {
             .field("known", &self.known.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The first whole piece and what follows it.
+fn split_piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, after) = bytes.split_first_chunk::<8>()?;
+    after.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
 fn read_piece(mut plain: &[u8], table: &mut BTreeMap<AccountToken, String>) {
@@ -232,7 +234,12 @@ mod tests {
         let mut torn = whole.clone();
         torn.extend_from_slice(&whole[..20]);
         fs::write(data.path().join("names.sealed"), torn).unwrap();
-        let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let mut names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
         assert_eq!(names.name(token).unwrap().as_deref(), Some("first"));
+
+        let second = names.token(&account("second"));
+        names.keep().unwrap();
+        let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        assert_eq!(names.name(second).unwrap().as_deref(), Some("second"));
     }
 }
