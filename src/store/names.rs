@@ -98,11 +98,26 @@ impl Names {
         Ok(self.table()?.remove(&token))
     }
 
+    /// Adds a piece after the last whole one. The lock keeps two programs from writing at once; what a
+    /// crash left behind the last whole piece is cut off first, or it would hide all that follows.
     fn append(&self, sealed: &[u8]) -> io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .create(true)
-            .append(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
             .open(&self.file)?;
+        file.lock()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let mut whole = 0u64;
+        let mut rest = bytes.as_slice();
+        while let Some((piece, after)) = split_piece(rest) {
+            whole += 8 + piece.len() as u64;
+            rest = after;
+        }
+        file.set_len(whole)?;
+        file.seek(io::SeekFrom::Start(whole))?;
         let mut piece = (sealed.len() as u64).to_le_bytes().to_vec();
         piece.extend_from_slice(sealed);
         file.write_all(&piece)?;
