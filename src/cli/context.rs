@@ -94,6 +94,53 @@ impl Context {
         )?)
     }
 
+    /// Keys, store, ledger and originals together: what is needed to store and to judge.
+    pub fn workshop(&self) -> anyhow::Result<Workshop> {
+        let keys = self.keys()?;
+        Ok(Workshop {
+            originals: self.originals()?,
+            ledger: self.ledger()?,
+            store: self.store()?,
+            keys,
+        })
+    }
+
+    /// The store: the engine in the data folder, or the server that the configuration names.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        unimplemented!()
+    }
+
+    /// The ledger of the data folder.
+    pub fn ledger(&self) -> anyhow::Result<Ledger> {
+        let keys = self.keys()?;
+        let ledger_keys = LedgerKeys {
+            signing: *keys.key(Purpose::LedgerSigning),
+            records: *keys.key(Purpose::LedgerRecords),
+        };
+        let folder = self.places.data.join("ledger");
+        let ledger = Ledger::open(&folder, &ledger_keys, &self.config.provider.ledger_origin)?;
+        if ledger.repaired() > 0 {
+            self.warn(format!(
+                "the ledger ended in {} bytes of an entry that was never acknowledged; they were cut off",
+                ledger.repaired()
+            ));
+        }
+        Ok(ledger)
+    }
+
+    /// Tokens that open keys and names only when a name comes: what is printed seldom needs them.
+    pub fn lazy_tokens(&self) -> LazyTokens {
+        LazyTokens { places: self.places.clone(), names: None }
+    }
+
+    /// The name behind a token, after the reason for looking was entered in the ledger.
+    pub fn reveal(&self, token: AccountToken, reason: &str) -> anyhow::Result<Option<String>> {
+        let act = Act::NameRevealed(NameRevealed { token: token.to_string() });
+        let private = serde_json::json!({ "reason": reason });
+        self.ledger()?.append(clock::now(), &act, Some(&private))?;
+        Ok(self.names()?.name(token)?)
+    }
+
     /// Where data is printed.
     pub fn out(&self) -> io::BufWriter<io::StdoutLock<'static>> {
         io::BufWriter::new(io::stdout().lock())
@@ -135,4 +182,31 @@ impl Context {
         writeln!(out, "{table}")?;
         Ok(out.flush()?)
     }
+}
+
+/// Keys, store, ledger and originals together.
+#[derive(Debug)]
+pub struct Workshop {
+    /// The keys of the data folder.
+    pub keys: KeyRing,
+    /// The store.
+    pub store: Store,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The originals.
+    pub originals: Originals,
+}
+
+impl Workshop {
+    /// Where batches are brought.
+    pub fn deposit(&self) -> Deposit<'_> {
+        Deposit { store: &self.store, ledger: &self.ledger, originals: &self.originals, now: clock::now }
+    }
+}
+
+/// Tokens that open keys and names when the first name comes.
+#[derive(Debug)]
+pub struct LazyTokens {
+    places: Places,
+    names: Option<Names>,
 }

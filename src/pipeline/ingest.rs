@@ -359,3 +359,33 @@ impl Prepared {
         *rows = encoder.into_bytes();
     }
 }
+
+/// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.
+pub fn detect(
+    mut input: Opened,
+) -> Result<(Option<&'static dyn LogFormat>, Option<Opened>), PipelineError> {
+    let mut start = Vec::new();
+    let limit = crate::logs::framing::BLOCK_SIZE as u64;
+    input
+        .reader
+        .by_ref()
+        .take(limit)
+        .read_to_end(&mut start)
+        .map_err(|error| input.name.error(error))?;
+    if start.is_empty() && !input.torn.is_set() {
+        return Ok((None, None));
+    }
+    let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
+    // The last piece is a line cut off, unless the source ends there.
+    if start.len() as u64 == limit && lines.len() > 1 {
+        lines.pop();
+    }
+    let lines: Vec<&[u8]> = lines
+        .into_iter()
+        .take(crate::logs::SAMPLE_LINES)
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .collect();
+    let format = crate::logs::likeliest(&lines).map(|(format, _)| format);
+    input.reader = Box::new(std::io::Cursor::new(start).chain(input.reader));
+    Ok((format, Some(input)))
+}
