@@ -5,10 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use zeroize::Zeroizing;
+
+use crate::clock;
 use crate::config::{self, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
+use crate::ledger::{Act, Ledger, LedgerKeys, NameRevealed};
+use crate::pipeline::deposit::Deposit;
+use crate::record::AccountToken;
 use crate::store::names::Names;
 use crate::store::originals::Originals;
+use crate::store::{Store, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +114,25 @@ impl Context {
 
     /// The store: the engine in the data folder, or the server that the configuration names.
     pub fn store(&self) -> anyhow::Result<Store> {
-        unimplemented!()
+        Ok(Store::open(&self.store_settings()?)?)
+    }
+
+    /// Where the store is and how it is opened.
+    pub fn store_settings(&self) -> anyhow::Result<StoreSettings> {
+        let server = &self.config.store;
+        let Some(url) = &server.url else {
+            let key = self.keys()?.key(Purpose::Store);
+            return Ok(StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now()));
+        };
+        let password = match &server.password_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the store's password from {}", path.display()))?;
+                Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+            }
+            None => None,
+        };
+        Ok(StoreSettings::server(url, server.user.as_deref(), password, server.database.as_deref()))
     }
 
     /// The ledger of the data folder.
@@ -126,11 +151,6 @@ impl Context {
             ));
         }
         Ok(ledger)
-    }
-
-    /// Tokens that open keys and names only when a name comes: what is printed seldom needs them.
-    pub fn lazy_tokens(&self) -> LazyTokens {
-        LazyTokens { places: self.places.clone(), names: None }
     }
 
     /// The name behind a token, after the reason for looking was entered in the ledger.
@@ -202,11 +222,4 @@ impl Workshop {
     pub fn deposit(&self) -> Deposit<'_> {
         Deposit { store: &self.store, ledger: &self.ledger, originals: &self.originals, now: clock::now }
     }
-}
-
-/// Tokens that open keys and names when the first name comes.
-#[derive(Debug)]
-pub struct LazyTokens {
-    places: Places,
-    names: Option<Names>,
 }
