@@ -70,10 +70,13 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 0
     fi
 fi
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
+words=$(mktemp)
+trap 'rm -f "$words"' EXIT
+# What apt has to say is shown when it fails, and only then.
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >"$words" 2>&1; }
 
 say "reading the package lists"
-apt update >/dev/null || say "the package lists could not be read afresh; going on with those that are there"
+apt update || say "the package lists could not be read afresh; going on with those that are there"
 # A browser only where apt has it as a real package (Ubuntu's is a pointer to another shop).
 if [ -n "${browser:-}" ]; then
     version=$(apt-cache policy chromium 2>/dev/null | awk '/Candidate:/ {print $2}')
@@ -85,5 +88,9 @@ fi
 [ "${#missing[@]}" -gt 0 ] || exit 0
 say "installing what is missing: ${missing[*]}"
 started=$SECONDS
-apt install -y --no-install-recommends "${missing[@]}" >/dev/null
+apt install -y --no-install-recommends "${missing[@]}" || {
+    tail -n 20 "$words" >&2
+    say "apt could not install: ${missing[*]}"
+    exit 2
+}
 say "installed in $((SECONDS - started)) s"
