@@ -1,0 +1,172 @@
+//! The classic capture format (libpcap): a head of 24 bytes, then a short head before each frame.
+//!
+//! Both byte orders, micro- and nanoseconds, and the longer record head of an old patched libpcap. The format
+//! has no marks to find the next record by; after an absurd length the reader looks for two heads in a row that make sense.
+
+use super::CaptureError;
+use super::file::Found;
+use super::window::Window;
+use crate::record::{RejectReason, Timestamp};
+
+/// The longest frame that libpcap writes (MAXIMUM_SNAPLEN).
+const USUAL_FRAME: u32 = 262_144;
+/// The longest frame that is believed of a file whose head announces longer ones.
+const LONGEST_FRAME: u32 = 16 << 20;
+/// How far the time may leap between frames for a record head to be believed after damage, in seconds.
+const LEAP: u32 = 86_400;
+
+/// Where a reader of a classic capture stands.
+pub(super) struct Classic {
+    big_endian: bool,
+    nanoseconds: bool,
+    record_head: usize,
+    link_type: u16,
+    longest: u32,
+    last_second: Option<u32>,
+}
+
+/// A record's head.
+#[derive(Clone, Copy)]
+struct Head {
+    second: u32,
+    fraction: u32,
+    captured: u32,
+    wire_length: u32,
+}
+
+impl Classic {
+    /// Reads the file's head and passes it, if this is one.
+    pub(super) fn begin(window: &mut Window) -> Option<Self> {
+        let head = window.rest();
+        let (big_endian, nanoseconds, record_head) = match head.first_chunk::<4>()? {
+            [0xd4, 0xc3, 0xb2, 0xa1] => (false, false, 16),
+            [0xa1, 0xb2, 0xc3, 0xd4] => (true, false, 16),
+            [0x4d, 0x3c, 0xb2, 0xa1] => (false, true, 16),
+            [0xa1, 0xb2, 0x3c, 0x4d] => (true, true, 16),
+            [0x34, 0xcd, 0xb2, 0xa1] => (false, false, 24),
+            [0xa1, 0xb2, 0xcd, 0x34] => (true, false, 24),
+            _ => return None,
+        };
+        let snaplen = word(head, 16, big_endian)?;
+        // The upper half holds the length of the frame check sequence and flags.
+        let link_type = word(head, 20, big_endian)? & 0xffff;
+        window.take(24);
+        Some(Classic {
+            big_endian,
+            nanoseconds,
+            record_head,
+            link_type: u16::try_from(link_type).ok()?,
+            longest: snaplen.clamp(USUAL_FRAME, LONGEST_FRAME),
+            last_second: None,
+        })
+    }
+
+    /// The next frame, or what is there instead.
+    #[inline]
+    pub(super) fn next(&mut self, window: &mut Window) -> Result<Option<Found>, CaptureError> {
+        if !window.ready(self.record_head)? {
+            return torn(window);
+        }
+        let Some(head) = self.head_at(window.rest(), 0) else {
+            return torn(window);
+        };
+        if head.captured > self.longest {
+            return self.find_again(window).map(Some);
+        }
+        let captured = head.captured as usize;
+        if !window.ready(self.record_head + captured)? {
+            return torn(window);
+        }
+        self.last_second = Some(head.second);
+        window.take(self.record_head + captured);
+        Ok(Some(Found::Frame {
+            time: self.time(head),
+            link_type: self.link_type,
+            wire_length: head.wire_length,
+            captured,
+            behind: captured,
+        }))
+    }
+
+    fn head_at(&self, bytes: &[u8], at: usize) -> Option<Head> {
+        let head = bytes.get(at..)?.get(..16)?;
+        Some(Head {
+            second: word(head, 0, self.big_endian)?,
+            fraction: word(head, 4, self.big_endian)?,
+            captured: word(head, 8, self.big_endian)?,
+            wire_length: word(head, 12, self.big_endian)?,
+        })
+    }
+
+    fn time(&self, head: Head) -> Timestamp {
+        let fraction = if self.nanoseconds {
+            head.fraction / 1_000
+        } else {
+            head.fraction
+        };
+        Timestamp::from_seconds(i64::from(head.second)).plus_micros(i64::from(fraction))
+    }
+
+    fn makes_sense(&self, head: Head) -> bool {
+        let scale = if self.nanoseconds {
+            1_000_000_000
+        } else {
+            1_000_000
+        };
+        head.fraction < scale
+            && (1..=USUAL_FRAME).contains(&head.captured)
+            && (head.captured..=USUAL_FRAME).contains(&head.wire_length)
+            && self
+                .last_second
+                .is_none_or(|last| last.abs_diff(head.second) <= LEAP)
+    }
+
+    /// Passes over what makes no sense, up to a head that is followed by another one or by the end of the file.
+    fn find_again(&self, window: &mut Window) -> Result<Found, CaptureError> {
+        let offset = window.offset();
+        window.take(1);
+        while window.ready(self.record_head)? {
+            let head = self.head_at(window.rest(), 0);
+            if let Some(head) = head.filter(|head| self.makes_sense(*head)) {
+                let length = self.record_head + head.captured as usize;
+                let whole = window.ready(length)?;
+                let another = window.ready(length + self.record_head)?;
+                let next = self.head_at(window.rest(), length);
+                let ends_here = whole && window.rest().len() == length;
+                if ends_here || (another && next.is_some_and(|next| self.makes_sense(next))) {
+                    break;
+                }
+            }
+            window.take(1);
+        }
+        if !window.ready(self.record_head)? {
+            window.skip(u64::MAX)?;
+        }
+        Ok(Found::Damage {
+            reason: RejectReason::BadBlock,
+            offset,
+            length: window.offset() - offset,
+        })
+    }
+}
+
+/// The end of the file, within a record or not.
+fn torn(window: &mut Window) -> Result<Option<Found>, CaptureError> {
+    let offset = window.offset();
+    let length = window.skip(u64::MAX)?;
+    Ok((length > 0).then_some(Found::Damage {
+        reason: RejectReason::TornEnd,
+        offset,
+        length,
+    }))
+}
+
+/// Four bytes as a number.
+fn word(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let four = *bytes.get(at..)?.first_chunk::<4>()?;
+    Some(if big_endian {
+        u32::from_be_bytes(four)
+    } else {
+        u32::from_le_bytes(four)
+    })
+}
