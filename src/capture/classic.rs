@@ -1,7 +1,7 @@
 //! The classic capture format (libpcap): a head of 24 bytes, then a short head before each frame.
 //!
 //! Both byte orders, micro- and nanoseconds, and the longer record head of an old patched libpcap. The format
-//! has no marks to find the next record by; after an absurd length the reader looks for two heads in a row that make sense.
+//! has no marks to find the next record by: what follows an absurd length could only be guessed at, so the rest is damage.
 
 use super::CaptureError;
 use super::file::Found;
@@ -12,8 +12,6 @@ use crate::record::{RejectReason, Timestamp};
 const USUAL_FRAME: u32 = 262_144;
 /// The longest frame that is believed of a file whose head announces longer ones.
 const LONGEST_FRAME: u32 = 16 << 20;
-/// How far the time may leap between frames for a record head to be believed after damage, in seconds.
-const LEAP: u32 = 86_400;
 
 /// Where a reader of a classic capture stands.
 pub(super) struct Classic {
@@ -22,7 +20,6 @@ pub(super) struct Classic {
     record_head: usize,
     link_type: u16,
     longest: u32,
-    last_second: Option<u32>,
 }
 
 /// A record's head.
@@ -57,7 +54,6 @@ impl Classic {
             record_head,
             link_type: u16::try_from(link_type).ok()?,
             longest: snaplen.clamp(USUAL_FRAME, LONGEST_FRAME),
-            last_second: None,
         })
     }
 
@@ -71,13 +67,12 @@ impl Classic {
             return torn(window);
         };
         if head.captured > self.longest {
-            return self.find_again(window).map(Some);
+            return beyond_belief(window).map(Some);
         }
         let captured = head.captured as usize;
         if !window.ready(self.record_head + captured)? {
             return torn(window);
         }
-        self.last_second = Some(head.second);
         window.take(self.record_head + captured);
         Ok(Some(Found::Frame {
             time: self.time(head),
@@ -106,48 +101,17 @@ impl Classic {
         };
         Timestamp::from_seconds(i64::from(head.second)).plus_micros(i64::from(fraction))
     }
+}
 
-    fn makes_sense(&self, head: Head) -> bool {
-        let scale = if self.nanoseconds {
-            1_000_000_000
-        } else {
-            1_000_000
-        };
-        head.fraction < scale
-            && (1..=USUAL_FRAME).contains(&head.captured)
-            && (head.captured..=USUAL_FRAME).contains(&head.wire_length)
-            && self
-                .last_second
-                .is_none_or(|last| last.abs_diff(head.second) <= LEAP)
-    }
-
-    /// Passes over what makes no sense, up to a head that is followed by another one or by the end of the file.
-    fn find_again(&self, window: &mut Window) -> Result<Found, CaptureError> {
-        let offset = window.offset();
-        window.take(1);
-        while window.ready(self.record_head)? {
-            let head = self.head_at(window.rest(), 0);
-            if let Some(head) = head.filter(|head| self.makes_sense(*head)) {
-                let length = self.record_head + head.captured as usize;
-                let whole = window.ready(length)?;
-                let another = window.ready(length + self.record_head)?;
-                let next = self.head_at(window.rest(), length);
-                let ends_here = whole && window.rest().len() == length;
-                if ends_here || (another && next.is_some_and(|next| self.makes_sense(next))) {
-                    break;
-                }
-            }
-            window.take(1);
-        }
-        if !window.ready(self.record_head)? {
-            window.skip(u64::MAX)?;
-        }
-        Ok(Found::Damage {
-            reason: RejectReason::BadBlock,
-            offset,
-            length: window.offset() - offset,
-        })
-    }
+/// The rest of the file after a length that can not be.
+fn beyond_belief(window: &mut Window) -> Result<Found, CaptureError> {
+    let offset = window.offset();
+    let length = window.skip(u64::MAX)?;
+    Ok(Found::Damage {
+        reason: RejectReason::BadBlock,
+        offset,
+        length,
+    })
 }
 
 /// The end of the file, within a record or not.
