@@ -6,6 +6,7 @@
 mod entries;
 mod index;
 mod list;
+mod mark;
 mod names;
 
 pub use index::{ListBuilder, ListCounts, ListIndex, Match, Matches};
