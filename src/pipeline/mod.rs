@@ -6,6 +6,7 @@ pub mod history;
 pub mod ingest;
 pub mod input;
 pub mod output;
+pub mod registers;
 pub mod sources;
 pub mod stop;
 pub mod trail;
