@@ -4,12 +4,13 @@
 //! the answer into the record. Compiling takes bytes and matching takes text; no file is opened here.
 
 mod entries;
+mod events;
 mod index;
 mod list;
 mod names;
 
 pub use index::{ListBuilder, ListCounts, ListIndex, Match, Matches};
-pub use list::{ListKind, ListMeta, ListPart, PartKind, version_of};
+pub use list::{ListKind, ListMeta, ListPart, PartKind, digest_of, version_of};
 
 #[cfg(test)]
 mod tests;

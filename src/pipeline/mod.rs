@@ -3,6 +3,7 @@
 pub mod deposit;
 pub mod history;
 pub mod input;
+pub mod lists;
 pub mod output;
 pub mod sources;
 pub mod stop;
