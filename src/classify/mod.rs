@@ -7,6 +7,7 @@ mod entries;
 mod events;
 mod index;
 mod list;
+mod mark;
 mod names;
 
 pub use index::{ListBuilder, ListCounts, ListIndex, Match, Matches};

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::config::{self, Config, Flags, Places};
+use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
-use crate::ledger::{Act, Ledger, LedgerKeys, NameRevealed};
+use crate::ledger::{Act, ContentKept, Ledger, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
-use crate::record::AccountToken;
+use crate::pipeline::output::OutputFormat;
+use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
 use crate::store::{Store, StoreSettings};
@@ -122,17 +123,30 @@ impl Context {
         let server = &self.config.store;
         let Some(url) = &server.url else {
             let key = self.keys()?.key(Purpose::Store);
-            return Ok(StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now()));
+            return Ok(StoreSettings::embedded(
+                &self.places.data,
+                &self.places.engine,
+                key,
+                clock::now(),
+            ));
         };
         let password = match &server.password_file {
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the store's password from {}", path.display()))?;
-                Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+                let text = std::fs::read_to_string(path).with_context(|| {
+                    format!("cannot read the store's password from {}", path.display())
+                })?;
+                Some(Zeroizing::new(
+                    text.lines().next().unwrap_or_default().to_owned(),
+                ))
             }
             None => None,
         };
-        Ok(StoreSettings::server(url, server.user.as_deref(), password, server.database.as_deref()))
+        Ok(StoreSettings::server(
+            url,
+            server.user.as_deref(),
+            password,
+            server.database.as_deref(),
+        ))
     }
 
     /// The ledger of the data folder.
@@ -153,9 +167,20 @@ impl Context {
         Ok(ledger)
     }
 
+    /// Tokens for an output. Only RowBinary has them; the other forms print names as the operator's own file has them,
+    /// and need no keys.
+    pub fn output_tokens(&self, format: OutputFormat) -> anyhow::Result<OutputTokens> {
+        let names = (format == OutputFormat::RowBinary)
+            .then(|| self.names())
+            .transpose()?;
+        Ok(OutputTokens(names))
+    }
+
     /// The name behind a token, after the reason for looking was entered in the ledger.
     pub fn reveal(&self, token: AccountToken, reason: &str) -> anyhow::Result<Option<String>> {
-        let act = Act::NameRevealed(NameRevealed { token: token.to_string() });
+        let act = Act::NameRevealed(NameRevealed {
+            token: token.to_string(),
+        });
         let private = serde_json::json!({ "reason": reason });
         self.ledger()?.append(clock::now(), &act, Some(&private))?;
         Ok(self.names()?.name(token)?)
@@ -220,6 +245,38 @@ pub struct Workshop {
 impl Workshop {
     /// Where batches are brought.
     pub fn deposit(&self) -> Deposit<'_> {
-        Deposit { store: &self.store, ledger: &self.ledger, originals: &self.originals, now: clock::now }
+        Deposit {
+            store: &self.store,
+            ledger: &self.ledger,
+            originals: &self.originals,
+            now: clock::now,
+        }
+    }
+}
+
+/// Tokens for an output, where it has any.
+#[derive(Debug)]
+pub struct OutputTokens(Option<Names>);
+
+impl Tokens for OutputTokens {
+    fn token(&mut self, account: &AccountText) -> AccountToken {
+        self.0
+            .as_mut()
+            .map_or(AccountToken([0; 16]), |names| names.token(account))
+    }
+}
+
+impl Workshop {
+    /// Enters that content from the wire is kept, and why; the basis itself lies in the private record.
+    pub fn record_content_policy(&self, config: &CaptureConfig) -> anyhow::Result<()> {
+        let private = serde_json::json!({ "legal_basis": config.legal_basis });
+        self.ledger.append(
+            clock::now(),
+            &Act::ContentKept(ContentKept {
+                since: clock::now(),
+            }),
+            Some(&private),
+        )?;
+        Ok(())
     }
 }

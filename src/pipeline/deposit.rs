@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::ledger::{Act, BatchIngested, Digest, Ledger, SourceClosed, SourceOpened};
 use crate::record::{
-    Counts, IgnoreReason, RejectReason, RowBinary, SourceId, SourceKind, SourceLine, Table, Timestamp, Tokens,
+    Counts, IgnoreReason, RejectReason, RowBinary, SourceId, SourceKind, SourceLine, Table,
+    Timestamp, Tokens,
 };
 use crate::store::Store;
 use crate::store::originals::{Batch, Originals};
@@ -63,7 +64,11 @@ impl Deposit<'_> {
                 kind: source.kind.as_str().to_owned(),
                 format: source.format.clone(),
             });
-            self.ledger.append((self.now)(), &act, Some(&serde_json::json!({ "name": name })))?;
+            self.ledger.append(
+                (self.now)(),
+                &act,
+                Some(&serde_json::json!({ "name": name })),
+            )?;
         }
         Ok(())
     }
@@ -74,10 +79,14 @@ impl Deposit<'_> {
         self.originals.put(entry.source, &batch.originals)?;
         for (name, (table, rows)) in batch.rows {
             let torn = if batch.torn { ":torn" } else { "" };
-            let token = format!("{}:{}:{}:{name}{torn}", entry.source, entry.first_frame, entry.last_frame);
+            let token = format!(
+                "{}:{}:{}:{name}{torn}",
+                entry.source, entry.first_frame, entry.last_frame
+            );
             self.store.insert(table, rows, Some(&token))?;
         }
-        self.ledger.append((self.now)(), &Act::BatchIngested(batch.entry), None)?;
+        self.ledger
+            .append((self.now)(), &Act::BatchIngested(batch.entry), None)?;
         Ok(())
     }
 
@@ -90,8 +99,12 @@ impl Deposit<'_> {
         dropped: u64,
     ) -> Result<(), PipelineError> {
         let now = (self.now)();
-        let batches: Vec<BatchIngested> =
-            self.ledger.batches(Some(source.id))?.into_iter().map(|(_, batch)| batch).collect();
+        let batches: Vec<BatchIngested> = self
+            .ledger
+            .batches(Some(source.id))?
+            .into_iter()
+            .map(|(_, batch)| batch)
+            .collect();
         let line = source_line(source, &batches, length, digest, now);
         let act = Act::SourceClosed(SourceClosed {
             source: source.id,
@@ -107,7 +120,11 @@ impl Deposit<'_> {
         let mut tokens = NoNames;
         let mut rows = RowBinary::new(&mut tokens);
         rows.placeless(&line);
-        self.store.insert(crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?, rows.into_bytes(), None)?;
+        self.store.insert(
+            crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?,
+            rows.into_bytes(),
+            None,
+        )?;
         Ok(())
     }
 }
