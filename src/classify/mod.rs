@@ -4,7 +4,6 @@
 //! the answer into the record. Compiling takes bytes and matching takes text; no file is opened here.
 
 mod entries;
-mod events;
 mod index;
 mod list;
 mod mark;
