@@ -5,6 +5,7 @@ pub mod deposit;
 pub mod history;
 pub mod ingest;
 pub mod input;
+pub mod lists;
 pub mod output;
 pub mod registers;
 pub mod sources;
