@@ -1,7 +1,6 @@
 //! The one client: the same requests to the socket of a data folder and to a ClickHouse server.
 
 use std::io::Write;
-use std::path::Path;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
@@ -33,22 +32,17 @@ pub(super) struct Call<'a> {
 
 impl Caller {
     /// Speaks to the socket of a data folder.
-    pub(super) fn of_folder(data: &Path) -> Result<Caller, StoreError> {
-        let folder = |source| StoreError::Folder {
-            path: data.to_owned(),
-            source,
-        };
-        let connector = SocketOf::new(data).map_err(folder)?;
+    pub(super) fn of_folder(socket: SocketOf) -> std::io::Result<Caller> {
         // No connection is kept idle: who serves may end at any moment, and connecting costs nothing here.
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
-            .build(connector);
+            .build(socket);
         let client = Client::with_http_client(http)
             .with_url("http://store.invalid")
             .with_compression(Compression::None);
         Ok(Caller {
             client,
-            runtime: Some(runtime().map_err(folder)?),
+            runtime: Some(runtime()?),
         })
     }
 

@@ -68,7 +68,7 @@ impl Store {
             sql: PUT.text(),
             params: &params,
         };
-        self.caller().ask(&call, "Null", &mut |_| Ok(()))
+        self.caller()?.ask(&call, "Null", &mut |_| Ok(()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -98,10 +99,14 @@ async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
                 Ok(piece) => Some((Ok(piece), Answering::Rows(pieces))),
                 Err(error) => Some((Ok(mark(&error)), Answering::Failed)),
             },
-            Answering::Failed => Some((
-                Err(std::io::Error::other("the query failed")),
-                Answering::Over,
-            )),
+            Answering::Failed => {
+                // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
+                tokio::time::sleep(BEFORE_BREAKING_OFF).await;
+                Some((
+                    Err(std::io::Error::other("the query failed")),
+                    Answering::Over,
+                ))
+            }
             Answering::Over => None,
         }
     });
@@ -376,6 +381,8 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+/// Long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.
 const TAG: &str = "invigilexception";
 /// How long a statement may be that is no insert.

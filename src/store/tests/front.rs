@@ -1,0 +1,53 @@
+use clickhouse::{Client, Compression, Row};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::store::unix::SocketOf;
+
+#[derive(Row, Serialize, Deserialize, Debug, Clone, PartialEq)]
+struct Typed {
+    id: u64,
+    name: String,
+    tags: Vec<String>,
+}
+
+/// The crate as a stranger would use it: typed rows, with its check of the schema.
+#[test]
+fn the_clickhouse_crate_works_with_typed_rows() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let socket = SocketOf::new(scratch.folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let http = HttpClient::builder(TokioExecutor::new()).build(socket);
+        let client = Client::with_http_client(http).with_url("http://store.invalid").with_compression(Compression::None).with_database("invigil");
+        client.query("CREATE TABLE typed (id UInt64, name String, tags Array(String)) ENGINE = MergeTree ORDER BY id SETTINGS storage_policy = 'enc'").execute().await.unwrap();
+        let rows: Vec<Typed> = (0..300_000).map(|id| Typed { id, name: format!("n{id}"), tags: vec!["a".into(); (id % 3) as usize] }).collect();
+        let mut insert = client.insert::<Typed>("typed").await.unwrap();
+        for row in &rows {
+            insert.write(row).await.unwrap();
+        }
+        insert.end().await.unwrap();
+        // Several chunks, of which only the first may bring the heading.
+        let back = client.query("SELECT ?fields FROM typed ORDER BY id").fetch_all::<Typed>().await.unwrap();
+        assert!(back == rows);
+        let none = client.query("SELECT ?fields FROM typed WHERE id > 1000000").fetch_all::<Typed>().await.unwrap();
+        assert_eq!(none, []);
+        let one = client.query("SELECT ?fields FROM typed WHERE id = {id:UInt64}").param("id", 7).fetch_one::<Typed>().await.unwrap();
+        assert_eq!(one, rows[7]);
+        // An insert that is not ended is not stored.
+        let mut insert = client.insert::<Typed>("typed").await.unwrap();
+        insert.write(&Typed { id: 1_000_001, name: String::new(), tags: Vec::new() }).await.unwrap();
+        drop(insert);
+        let count = client.query("SELECT count() FROM typed").with_setting("max_threads", "1").fetch_one::<u64>().await.unwrap();
+        assert_eq!(count, 300_000);
+        let refused = client.query("SELECT 1").with_setting("join_algorithm", "grace_hash").execute().await;
+        assert!(refused.unwrap_err().to_string().contains("fixed"));
+    });
+}
