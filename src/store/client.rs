@@ -52,6 +52,9 @@ impl Caller {
             .with_url(&server.url)
             .with_setting("output_format_json_quote_64bit_integers", "0")
             .with_setting("session_timezone", "UTC");
+        if !server.compressed {
+            client = client.with_compression(Compression::None);
+        }
         if let Some(user) = &server.user {
             client = client.with_user(user);
         }

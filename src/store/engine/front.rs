@@ -38,6 +38,9 @@ async fn answer(
             return refused(problem);
         }
     }
+    if request.names_files() {
+        return refused(NO_FILES);
+    }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
     }
@@ -60,6 +63,7 @@ async fn answer(
         },
     };
     match taken {
+        Ok(()) if request.names_files() => refused(NO_FILES),
         Ok(()) => query(engine, request).await,
         Err(problem) => refused(problem),
     }
@@ -381,6 +385,7 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+const NO_FILES: &str = "a statement reads and writes no files here";
 /// Long enough for a client that is reading.
 const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.

@@ -85,6 +85,13 @@ impl Request {
         self.sql.push_str(text);
     }
 
+    /// Whether the statement would read or write files of this machine by name. The engine lets even
+    /// a reader write one; no statement of ours has these words, and values are not part of it.
+    pub(super) fn names_files(&self) -> bool {
+        let sql = self.sql.to_ascii_uppercase();
+        sql.contains("OUTFILE") || sql.contains("INFILE")
+    }
+
     /// What the statement needs: everything but a few harmless words may change something.
     pub(super) fn access(&self) -> Access {
         match first_word(&self.sql).as_str() {
@@ -180,6 +187,13 @@ mod tests {
         assert_eq!(request("(SELECT 1)").access(), Access::Read);
         assert_eq!(request("insert into t select 1").access(), Access::Write);
         assert_eq!(request("-- select").access(), Access::Write);
+    }
+
+    #[test]
+    fn a_statement_that_names_files_is_known() {
+        assert!(request("select 1 into/**/outfile '/tmp/x'").names_files());
+        assert!(request("INSERT INTO t FROM INFILE 'x' FORMAT CSV").names_files());
+        assert!(!request("SELECT file FROM t").names_files());
     }
 
     #[test]

@@ -11,7 +11,11 @@ fn hosts(store: &Store) -> String {
 }
 
 /// A process of its own that serves a folder until its standard input ends.
-struct Other(Child, BufReader<ChildStdout>);
+struct Other {
+    child: Child,
+    /// Kept open, as the test runner in there goes on printing.
+    _out: BufReader<ChildStdout>,
+}
 
 impl Other {
     fn serving(data: &std::path::Path) -> Other {
@@ -30,7 +34,7 @@ impl Other {
         let mut line = String::new();
         while out.read_line(&mut line).unwrap() > 0 {
             if line.starts_with("serving") {
-                return Other(child, out);
+                return Other { child, _out: out };
             }
             line.clear();
         }
@@ -38,8 +42,8 @@ impl Other {
     }
 
     fn end(mut self) {
-        drop(self.0.stdin.take());
-        assert!(self.0.wait().unwrap().success());
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
@@ -89,7 +93,7 @@ fn a_second_process_uses_the_socket_of_the_first_and_takes_over_when_it_has_ende
     assert!(
         error.contains(&format!(
             "process {} since 2026-03-02T10:15:00",
-            other.0.id()
+            other.child.id()
         )),
         "{error}"
     );
@@ -109,8 +113,8 @@ fn the_socket_and_lock_of_a_killed_process_are_no_hindrance() {
     };
     let folder = tempfile::tempdir().unwrap();
     let mut other = Other::serving(folder.path());
-    other.0.kill().unwrap();
-    other.0.wait().unwrap();
+    other.child.kill().unwrap();
+    other.child.wait().unwrap();
     assert!(folder.path().join("store.sock").exists());
     let store = Store::open(&settings(folder.path(), &library)).unwrap();
     assert!(store.is_owner());
