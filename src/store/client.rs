@@ -8,6 +8,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
+use super::engine::threads;
 use super::error::{Refusal, StoreError};
 use super::settings::Server;
 use super::sql::Params;
@@ -42,7 +43,7 @@ impl Caller {
             .with_compression(Compression::None);
         Ok(Caller {
             client,
-            runtime: Some(runtime()?),
+            runtime: Some(threads(NAME, 1)?),
         })
     }
 
@@ -61,7 +62,7 @@ impl Caller {
         if let Some(password) = &server.password {
             client = client.with_password(password.as_str());
         }
-        let runtime = runtime().map_err(|error| StoreError::Unreachable {
+        let runtime = threads(NAME, 1).map_err(|error| StoreError::Unreachable {
             what: "connecting".to_owned(),
             reason: error.to_string(),
         })?;
@@ -154,14 +155,6 @@ impl Drop for Caller {
     }
 }
 
-fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("invigil-store")
-        .enable_all()
-        .build()
-}
-
 fn told(what: &str, error: clickhouse::error::Error) -> StoreError {
     match error {
         clickhouse::error::Error::BadResponse(text) => StoreError::Refused {
@@ -200,3 +193,6 @@ pub(super) fn onto<'w>(
         })
     }
 }
+
+/// How its threads are called.
+const NAME: &str = "invigil-store";

@@ -47,6 +47,9 @@ fn the_clickhouse_crate_works_with_typed_rows() {
         drop(insert);
         let count = client.query("SELECT count() FROM typed").with_setting("max_threads", "1").fetch_one::<u64>().await.unwrap();
         assert_eq!(count, 300_000);
+        let mut json = client.query("SELECT id FROM typed FORMAT JSON").fetch_bytes("CSV").unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json.collect().await.unwrap()).unwrap();
+        assert_eq!(json["rows"], 300_000);
         let outfile = scratch.folder.path().join("out");
         let refused = client.query(&format!("SELECT 1 INTO OUTFILE '{}'", outfile.display())).execute().await;
         assert!(refused.is_err() && !outfile.exists());

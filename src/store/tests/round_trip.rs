@@ -205,6 +205,25 @@ fn values_reach_the_store_as_they_are() {
 }
 
 #[test]
+fn a_hundred_thousand_values_are_not_too_many() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    const LENGTHS: Sql = Sql::embedded(
+        "test/lengths",
+        "SELECT length({ips:Array(IPv6)}), uniqExact(arrayJoin({texts:Array(String)}))",
+    );
+    let params = Params::new()
+        .ips(
+            "ips",
+            (0..100_000u32).map(|n| IpAddr::from(n.to_be_bytes())),
+        )
+        .texts("texts", (0..100_000).map(|n| format!("'{n}'")));
+    let answer = scratch.store.bytes(LENGTHS, &params, "CSV").unwrap();
+    assert_eq!(answer, b"100000,100000\n");
+}
+
+#[test]
 fn an_error_names_the_statement_and_its_code_but_no_value() {
     let Some(scratch) = Scratch::open() else {
         return;
