@@ -3,6 +3,7 @@
 //! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -37,6 +38,9 @@ async fn answer(
             return refused(problem);
         }
     }
+    if request.names_files() {
+        return refused(NO_FILES);
+    }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
     }
@@ -59,6 +63,7 @@ async fn answer(
         },
     };
     match taken {
+        Ok(()) if request.names_files() => refused(NO_FILES),
         Ok(()) => query(engine, request).await,
         Err(problem) => refused(problem),
     }
@@ -66,7 +71,8 @@ async fn answer(
 
 /// Runs a statement and streams the answer. What fails before the first bytes gets an error's status;
 /// what fails later ends the body with ClickHouse's mark and breaks the connection.
-async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
+async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
+    request.settle_format();
     let format = request
         .format
         .clone()
@@ -98,10 +104,14 @@ async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
                 Ok(piece) => Some((Ok(piece), Answering::Rows(pieces))),
                 Err(error) => Some((Ok(mark(&error)), Answering::Failed)),
             },
-            Answering::Failed => Some((
-                Err(std::io::Error::other("the query failed")),
-                Answering::Over,
-            )),
+            Answering::Failed => {
+                // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
+                tokio::time::sleep(BEFORE_BREAKING_OFF).await;
+                Some((
+                    Err(std::io::Error::other("the query failed")),
+                    Answering::Over,
+                ))
+            }
             Answering::Over => None,
         }
     });
@@ -376,6 +386,9 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+const NO_FILES: &str = "a statement reads and writes no files here";
+/// Long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.
 const TAG: &str = "invigilexception";
 /// How long a statement may be that is no insert.
