@@ -1,8 +1,111 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
+pub mod bench;
+pub mod capture;
+pub mod context;
+pub mod ingest;
+pub mod lists;
+mod output_args;
+pub mod query;
+pub mod register;
+pub mod store;
+
+use std::io::Write;
 use std::process::ExitCode;
 
-/// Runs the program.
+use clap::{Parser, Subcommand};
+
+use context::{Context, Exit, GlobalArgs};
+
+/// Network flow analyser and log auditor for providers of broadband to schools.
+#[derive(Debug, Parser)]
+#[command(
+    name = "invigil",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Capture(capture::Args),
+    Ingest(ingest::Args),
+    Register(register::Args),
+    Lists(lists::Args),
+    Query(query::Args),
+    Store(store::Args),
+    Bench(bench::Args),
+}
+
+/// Runs the program and answers with its exit code.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wanted = !error.use_stderr();
+            drop(error.print());
+            return ExitCode::from(if wanted { 0 } else { 2 });
+        }
+    };
+    start_logging(cli.global.verbose);
+    match run(&cli) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Found) => ExitCode::from(1),
+        Ok(Exit::SumsDoNotAddUp) => ExitCode::from(3),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(std::io::stderr().lock(), "invigil: {error:#}"));
+            let sums = error
+                .chain()
+                .any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
+            ExitCode::from(if sums { 3 } else { 2 })
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    let context = Context::new(&cli.global)?;
+    match &cli.command {
+        Command::Capture(args) => capture::run(args, &context),
+        Command::Ingest(args) => ingest::run(args, &context),
+        Command::Register(args) => register::run(args, &context),
+        Command::Lists(args) => lists::run(args, &context),
+        Command::Query(args) => query::run(args, &context),
+        Command::Store(args) => store::run(args, &context),
+        Command::Bench(args) => bench::run(args, &context),
+    }
+}
+
+/// Whoever read our output has gone away: nothing is wrong, and nobody is left to tell.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Events of operation go to standard error; `INVIGIL_LOG` or `-v` choose how many.
+fn start_logging(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = crate::config::log_filter().unwrap_or_else(|| format!("invigil={level}"));
+    let started = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_ansi(
+            !crate::config::no_colour() && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+        )
+        .try_init();
+    debug_assert!(started.is_ok(), "logging is started once");
 }

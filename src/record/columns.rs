@@ -4,9 +4,10 @@
 //! CSV, RowBinary, the schema check and the gates of evidence all read the same declaration.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{AccountText, Mac, Timestamp};
+use super::{AccountText, Mac, SourceId, Timestamp};
 
 /// What kind of data a column is when somebody asks for it by law (IPA 2016 ss. 261 and 62).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,8 @@ pub trait Encoder {
     fn time(&mut self, value: Timestamp);
     /// An address; unspecified is "not known".
     fn ip(&mut self, value: IpAddr);
+    /// The name of a source.
+    fn source(&mut self, value: SourceId);
     /// A number of one byte.
     fn u8(&mut self, value: u8);
     /// A number of two bytes.
@@ -98,6 +101,8 @@ pub trait Encoder {
     fn text(&mut self, value: &str);
     /// The name of an account or a mail address: in clear or as its token, as the encoder's place allows.
     fn account(&mut self, value: &AccountText);
+    /// Sums by name.
+    fn sums(&mut self, value: &BTreeMap<&'static str, u64>);
     /// An array of this many values follows.
     fn array(&mut self, len: usize);
     /// The array is complete.
@@ -204,6 +209,16 @@ impl ColumnValue for IpAddr {
     const STORE_TYPE: &'static str = "IPv6";
     fn put<E: Encoder>(&self, encoder: &mut E) {
         encoder.ip(*self);
+    }
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl ColumnValue for SourceId {
+    const STORE_TYPE: &'static str = "FixedString(16)";
+    fn put<E: Encoder>(&self, encoder: &mut E) {
+        encoder.source(*self);
     }
     fn is_empty(&self) -> bool {
         false
@@ -335,6 +350,16 @@ impl ColumnValue for Vec<String> {
     }
     fn is_empty(&self) -> bool {
         Vec::is_empty(self)
+    }
+}
+
+impl ColumnValue for BTreeMap<&'static str, u64> {
+    const STORE_TYPE: &'static str = "Map(LowCardinality(String), UInt64)";
+    fn put<E: Encoder>(&self, encoder: &mut E) {
+        encoder.sums(self);
+    }
+    fn is_empty(&self) -> bool {
+        BTreeMap::is_empty(self)
     }
 }
 

@@ -1,9 +1,12 @@
 //! The three ways a record is written: a JSON object, a CSV line, a RowBinary row as the store takes it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{AccountText, Column, Encoder, Place, Record, Timestamp, Tokens, to_store_ip};
+use super::{
+    AccountText, Column, Encoder, Place, Record, SourceId, Timestamp, Tokens, to_store_ip,
+};
 
 /// Writes records as JSON objects, one a line.
 #[derive(Debug, Default)]
@@ -24,11 +27,11 @@ impl JsonRow {
             json_text(&mut self.out, record.table().kind);
         }
         self.key("source_id");
-        let _ = write!(self.out, "\"{}\"", place.source);
+        push(&mut self.out, format_args!("\"{}\"", place.source));
         self.key("frame");
-        let _ = write!(self.out, "{}", place.frame);
+        push(&mut self.out, place.frame);
         self.key("ordinal");
-        let _ = write!(self.out, "{}", place.ordinal);
+        push(&mut self.out, place.ordinal);
         record.write(self);
         self.out.push('}');
         &self.out
@@ -38,7 +41,7 @@ impl JsonRow {
         if !std::mem::take(&mut self.first) {
             self.out.push(',');
         }
-        let _ = write!(self.out, "\"{name}\":");
+        push(&mut self.out, format_args!("\"{name}\":"));
     }
 
     fn comma(&mut self) {
@@ -52,12 +55,12 @@ impl JsonRow {
 
     fn plain(&mut self, value: impl std::fmt::Display) {
         self.comma();
-        let _ = write!(self.out, "{value}");
+        push(&mut self.out, value);
     }
 
     fn quoted(&mut self, value: impl std::fmt::Display) {
         self.comma();
-        let _ = write!(self.out, "\"{value}\"");
+        push(&mut self.out, format_args!("\"{value}\""));
     }
 }
 
@@ -73,6 +76,9 @@ impl Encoder for JsonRow {
         self.quoted(value);
     }
     fn ip(&mut self, value: IpAddr) {
+        self.quoted(value);
+    }
+    fn source(&mut self, value: SourceId) {
         self.quoted(value);
     }
     fn u8(&mut self, value: u8) {
@@ -100,6 +106,16 @@ impl Encoder for JsonRow {
     fn account(&mut self, value: &AccountText) {
         self.text(value.reveal());
     }
+    fn sums(&mut self, value: &BTreeMap<&'static str, u64>) {
+        self.out.push('{');
+        for (at, (name, sum)) in value.iter().enumerate() {
+            if at > 0 {
+                self.out.push(',');
+            }
+            push(&mut self.out, format_args!("\"{name}\":{sum}"));
+        }
+        self.out.push('}');
+    }
     fn array(&mut self, _len: usize) {
         self.out.push('[');
         self.array = Some(0);
@@ -108,6 +124,12 @@ impl Encoder for JsonRow {
         self.out.push(']');
         self.array = None;
     }
+}
+
+/// Adds what `value` prints. Writing into a `String` can not fail.
+fn push(out: &mut String, value: impl std::fmt::Display) {
+    let written = write!(out, "{value}");
+    debug_assert!(written.is_ok());
 }
 
 /// Writes a text as JSON does (RFC 8259), quotes included.
@@ -127,7 +149,7 @@ pub(crate) fn json_text(out: &mut String, text: &str) {
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
             _ => {
-                let _ = write!(out, "\\u{byte:04x}");
+                push(out, format_args!("\\u{byte:04x}"));
             }
         }
     }
@@ -166,7 +188,7 @@ impl CsvRow {
             if self.in_array && !field.is_empty() {
                 field.push(';');
             }
-            let _ = write!(field, "{value}");
+            push(field, value);
         }
     }
 }
@@ -180,6 +202,9 @@ impl Encoder for CsvRow {
         self.put(value);
     }
     fn ip(&mut self, value: IpAddr) {
+        self.put(value);
+    }
+    fn source(&mut self, value: SourceId) {
         self.put(value);
     }
     fn u8(&mut self, value: u8) {
@@ -205,6 +230,13 @@ impl Encoder for CsvRow {
     }
     fn account(&mut self, value: &AccountText) {
         self.put(value.reveal());
+    }
+    fn sums(&mut self, value: &BTreeMap<&'static str, u64>) {
+        self.in_array = true;
+        for (name, sum) in value {
+            self.put(format_args!("{name}={sum}"));
+        }
+        self.in_array = false;
     }
     fn array(&mut self, _len: usize) {
         self.in_array = true;
@@ -277,6 +309,9 @@ impl<T: Tokens> Encoder for RowBinary<'_, T> {
     fn ip(&mut self, value: IpAddr) {
         self.out.extend_from_slice(&to_store_ip(value).octets());
     }
+    fn source(&mut self, value: SourceId) {
+        self.out.extend_from_slice(&value.0);
+    }
     fn u8(&mut self, value: u8) {
         self.out.push(value);
     }
@@ -302,6 +337,13 @@ impl<T: Tokens> Encoder for RowBinary<'_, T> {
     fn account(&mut self, value: &AccountText) {
         let token = self.tokens.token(value);
         self.text(&token.to_string());
+    }
+    fn sums(&mut self, value: &BTreeMap<&'static str, u64>) {
+        self.length(value.len());
+        for (name, sum) in value {
+            self.text(name);
+            self.u64(*sum);
+        }
     }
     fn array(&mut self, len: usize) {
         self.length(len);

@@ -7,6 +7,10 @@ use super::{
 
 /// One of the seven kinds of event, or what could not become one. Texts may point into the frame they were read from.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event lives on the stack, one at a time, and is never kept"
+)]
 pub enum Event<'a> {
     /// A flow.
     Flow(Box<Flow>),

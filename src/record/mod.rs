@@ -41,7 +41,7 @@ pub use register::{
 };
 pub use reject::{IgnoreReason, Reject, RejectReason};
 pub use session::{Lease, LeaseEvent, SignIn, SignInEvent, Translation};
-pub use source::{Place, SourceId, SourceKind};
+pub use source::{Place, SourceId, SourceKind, SourceLine};
 pub use subject::{Basis, Verdict};
 pub use time::{TimeError, Timestamp};
 pub use web::{Action, WebHit};
@@ -67,15 +67,15 @@ pub static REGISTER_TABLES: &[&Table] = &[
     DeviceLine::TABLE,
 ];
 
-/// The table of findings.
-pub static FINDING_TABLES: &[&Table] = &[Finding::TABLE];
+/// The tables whose rows have no place: findings, and the sources themselves.
+pub static PLACELESS_TABLES: &[&Table] = &[Finding::TABLE, SourceLine::TABLE];
 
 /// The table with this name, of whatever kind.
 pub fn table(name: &str) -> Option<&'static Table> {
     EVENT_TABLES
         .iter()
         .chain(REGISTER_TABLES)
-        .chain(FINDING_TABLES)
+        .chain(PLACELESS_TABLES)
         .copied()
         .find(|table| table.name == name)
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use std::collections::BTreeMap;
+
+use super::Timestamp;
+use super::columns::{Word, record};
 use super::words::words;
 
 /// Sixteen bytes that name a source for good.
@@ -56,5 +60,39 @@ words! {
         Register = "register",
         /// A listener on the network.
         Listener = "listener",
+    }
+}
+
+record! {
+    /// What has been read of one source up to now: the row of the table of sources.
+    SourceLine, "sources", "source" {
+        /// The source.
+        source_id: SourceId, Local, Derived;
+        /// What it is.
+        kind: SourceKind, Local, Derived;
+        /// The format it was read as.
+        format: Word<'static>, Local, Derived;
+        /// When it was first opened.
+        opened: Timestamp, Local, Captured;
+        /// SHA-256 of the decompressed bytes read so far, in hexadecimal digits.
+        digest: String, Local, Derived;
+        /// How many decompressed bytes were read.
+        bytes: u64, Local, Derived;
+        /// The first event's time.
+        first_time: Option<Timestamp>, Local, Derived;
+        /// The last event's time.
+        last_time: Option<Timestamp>, Local, Derived;
+        /// Frames read.
+        read: u64, Local, Derived;
+        /// Frames stored.
+        stored: u64, Local, Derived;
+        /// Frames rejected.
+        rejected: u64, Local, Derived;
+        /// Frames passed over.
+        ignored: u64, Local, Derived;
+        /// Rejected and passed over, by reason.
+        reasons: BTreeMap<&'static str, u64>, Local, Derived;
+        /// The version of the program that read it last.
+        tool_version: Word<'static>, Local, Derived;
     }
 }

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 use super::*;
-use crate::record::{EVENT_TABLES, FINDING_TABLES, REGISTER_TABLES};
+use crate::record::{EVENT_TABLES, PLACELESS_TABLES, REGISTER_TABLES};
 
 #[test]
 fn the_schema_has_the_columns_that_the_records_declare() {
@@ -22,7 +22,7 @@ fn the_schema_has_the_columns_that_the_records_declare() {
     for table in EVENT_TABLES
         .iter()
         .chain(REGISTER_TABLES)
-        .chain(FINDING_TABLES)
+        .chain(PLACELESS_TABLES)
     {
         let params = Params::new().text("table", table.name);
         let found: Vec<Found> = scratch.store.rows(COLUMNS, &params).unwrap();
@@ -37,7 +37,7 @@ fn the_schema_has_the_columns_that_the_records_declare() {
         ];
         let declared: Vec<_> = place
             .into_iter()
-            .filter(|_| table.name != "findings")
+            .filter(|_| table.has_place())
             .chain(
                 table
                     .columns
@@ -69,7 +69,7 @@ fn every_table_is_encrypted_and_every_event_table_knows_repeated_batches() {
     let tables: Vec<Found> = scratch.store.rows(TABLES, &Params::new()).unwrap();
     assert_eq!(
         tables.len(),
-        EVENT_TABLES.len() + REGISTER_TABLES.len() + FINDING_TABLES.len() + 2
+        EVENT_TABLES.len() + REGISTER_TABLES.len() + PLACELESS_TABLES.len() + 1
     );
     for table in tables {
         assert_eq!(table.policy, "enc", "{}", table.name);

@@ -1,0 +1,376 @@
+//! What can stand in the ledger: each act by its type, with counts, tokens, digests and commitments only.
+//!
+//! No name, address, URL or free text of a person has a field here; such details go into the
+//! encrypted record beside the entry. Acts are only ever added to: an old entry must always be readable.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digest;
+use crate::record::{Counts, SourceId, Timestamp};
+
+/// One act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Act {
+    /// A source was seen for the first time; its name lies in the private record.
+    SourceOpened(SourceOpened),
+    /// A batch of a source was stored.
+    BatchIngested(BatchIngested),
+    /// A source came to its end.
+    SourceClosed(SourceClosed),
+    /// A register was read in.
+    RegisterImported(RegisterImported),
+    /// A list was read in.
+    ListLoaded(ListLoaded),
+    /// The rules were run.
+    AuditRun(AuditRun),
+    /// Personal data was searched; what for lies in the private record.
+    SearchRun(SearchRun),
+    /// A token's name was shown; why lies in the private record.
+    NameRevealed(NameRevealed),
+    /// A request for data came in; it lies in the private record.
+    RequestReceived(RequestReceived),
+    /// A gate answered on a request.
+    GateAnswered(GateAnswered),
+    /// A package was written.
+    Exported(Exported),
+    /// A report was written.
+    ReportWritten(ReportWritten),
+    /// The store's schema was brought up to date.
+    Migrated(Migrated),
+    /// Content from the wire is kept from now on; the legal basis lies in the private record.
+    ContentKept(ContentKept),
+}
+
+impl Act {
+    /// The word for it, as it stands in the entry.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Act::SourceOpened(_) => "source_opened",
+            Act::BatchIngested(_) => "batch_ingested",
+            Act::SourceClosed(_) => "source_closed",
+            Act::RegisterImported(_) => "register_imported",
+            Act::ListLoaded(_) => "list_loaded",
+            Act::AuditRun(_) => "audit_run",
+            Act::SearchRun(_) => "search_run",
+            Act::NameRevealed(_) => "name_revealed",
+            Act::RequestReceived(_) => "request_received",
+            Act::GateAnswered(_) => "gate_answered",
+            Act::Exported(_) => "exported",
+            Act::ReportWritten(_) => "report_written",
+            Act::Migrated(_) => "migrated",
+            Act::ContentKept(_) => "content_kept",
+        }
+    }
+}
+
+/// A source was seen for the first time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceOpened {
+    /// The source's id, fixed by this entry.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// What it is: a word of `SourceKind`.
+    pub kind: String,
+    /// The format it is read in.
+    pub format: String,
+}
+
+/// A batch of a source was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchIngested {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// What the source is: a word of `SourceKind`.
+    pub kind: String,
+    /// The format it was read in.
+    pub format: String,
+    /// Number of the batch's first frame.
+    pub first_frame: u64,
+    /// Number of the last line or packet that the batch holds.
+    pub last_frame: u64,
+    /// How many frames lie under `root`; fewer than lines where a frame has several.
+    pub frames: u64,
+    /// How many bytes of the decompressed source have been read up to the end of this batch.
+    pub length: u64,
+    /// The digest of those bytes.
+    pub prefix_digest: Digest,
+    /// Frames read.
+    pub read: u64,
+    /// Frames stored.
+    pub stored: u64,
+    /// Frames rejected.
+    pub rejected: u64,
+    /// Frames ignored.
+    pub ignored: u64,
+    /// Frames held back.
+    #[serde(default)]
+    pub held: u64,
+    /// How many were rejected or ignored, by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// The root over the batch's frames.
+    pub root: Digest,
+    /// The earliest time in the batch, if any frame had one.
+    #[serde(with = "moment_if_any")]
+    pub first_time: Option<Timestamp>,
+    /// The latest time in the batch, if any frame had one.
+    #[serde(with = "moment_if_any")]
+    pub last_time: Option<Timestamp>,
+    /// The version of the program.
+    pub tool_version: String,
+}
+
+impl BatchIngested {
+    /// A batch of this source, of which nothing else is known yet.
+    pub fn of(source: SourceId) -> Self {
+        BatchIngested {
+            source,
+            kind: String::new(),
+            format: String::new(),
+            first_frame: 0,
+            last_frame: 0,
+            frames: 0,
+            length: 0,
+            prefix_digest: Digest::default(),
+            read: 0,
+            stored: 0,
+            rejected: 0,
+            ignored: 0,
+            held: 0,
+            reasons: BTreeMap::new(),
+            root: Digest::default(),
+            first_time: None,
+            last_time: None,
+            tool_version: String::new(),
+        }
+    }
+
+    /// Takes over the counts of the batch.
+    pub fn count(&mut self, counts: &Counts) {
+        self.read = counts.read;
+        self.stored = counts.stored;
+        self.rejected = counts.rejected;
+        self.ignored = counts.ignored;
+        self.held = counts.held;
+        self.reasons = counts
+            .reasons
+            .iter()
+            .map(|(reason, frames)| ((*reason).to_owned(), *frames))
+            .collect();
+    }
+}
+
+/// A source came to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceClosed {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Bytes read of it, decompressed.
+    pub length: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// Frames read.
+    pub read: u64,
+    /// Frames stored.
+    pub stored: u64,
+    /// Frames rejected.
+    pub rejected: u64,
+    /// Frames ignored.
+    pub ignored: u64,
+    /// Frames lost for lack of room, by the kernel or the device.
+    #[serde(default)]
+    pub dropped: u64,
+}
+
+/// A register was read in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterImported {
+    /// Which: a word of `RegisterKind`.
+    pub register: String,
+    /// The digest of the file.
+    pub digest: Digest,
+    /// Lines read.
+    pub read: u64,
+    /// Lines stored.
+    pub stored: u64,
+    /// Lines rejected.
+    pub rejected: u64,
+}
+
+/// A list was read in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListLoaded {
+    /// The operator's name for the list.
+    pub list: String,
+    /// The version it was given.
+    pub version: String,
+    /// The digest of what was read.
+    pub digest: Digest,
+    /// How many expressions it holds.
+    pub expressions: u64,
+}
+
+/// The rules were run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRun {
+    /// Start of the window.
+    #[serde(with = "moment")]
+    pub from: Timestamp,
+    /// End of the window.
+    #[serde(with = "moment")]
+    pub to: Timestamp,
+    /// The rules.
+    pub rules: Vec<String>,
+    /// How many findings there were.
+    pub findings: u64,
+    /// The digest over their ids.
+    pub digest: Digest,
+}
+
+/// Personal data was searched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchRun {
+    /// The question: the id of an embedded query, or `sql` for one typed in.
+    pub query: String,
+    /// The digest of the question with its parameters.
+    pub digest: Digest,
+    /// How many rows came back, if that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+/// A token's name was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameRevealed {
+    /// The token.
+    pub token: String,
+}
+
+/// A request for data came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestReceived {
+    /// What stands for the request in later entries: the digest of a random salt and its text. Both lie in the private record.
+    pub request: Digest,
+    /// The regime: a word of `Regime`.
+    pub regime: String,
+    /// The class of data asked for.
+    pub data_class: String,
+}
+
+/// A gate answered on a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateAnswered {
+    /// The request, as `RequestReceived` names it.
+    pub request: Digest,
+    /// The gate.
+    pub gate: String,
+    /// Whether it let the request pass.
+    pub passed: bool,
+}
+
+/// A package was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The request it answers.
+    pub request: Digest,
+    /// The digest of the package's signed tag manifest.
+    pub package: Digest,
+    /// Rows in it.
+    pub rows: u64,
+    /// Original lines in it.
+    pub originals: u64,
+    /// Original lines withheld from it.
+    pub withheld: u64,
+    /// To how many recipients it was sealed.
+    pub recipients: u64,
+}
+
+/// A report was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportWritten {
+    /// Which report.
+    pub report: String,
+    /// For which establishment; empty for all.
+    pub establishment: String,
+    /// Start of the window.
+    #[serde(with = "moment")]
+    pub from: Timestamp,
+    /// End of the window.
+    #[serde(with = "moment")]
+    pub to: Timestamp,
+    /// The digest of the document.
+    pub digest: Digest,
+}
+
+/// The store's schema was brought up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrated {
+    /// The migrations that were applied.
+    pub applied: Vec<String>,
+    /// The version of the program.
+    pub tool_version: String,
+}
+
+/// Content from the wire is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentKept {
+    /// Since when.
+    #[serde(with = "moment")]
+    pub since: Timestamp,
+}
+
+/// Moments as RFC 3339 with six digits.
+pub(crate) mod moment {
+    use super::{Deserialize, Timestamp};
+    use serde::{Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(at)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        Timestamp::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+/// Moments that may be unknown.
+mod moment_if_any {
+    use super::{Deserialize, Timestamp};
+    use serde::{Deserializer, Serialize, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(|at| at.to_string()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Option::<String>::deserialize(from)?
+            .map(|text| Timestamp::parse(&text).map_err(de::Error::custom))
+            .transpose()
+    }
+}
+
+/// Sources by their 32 hexadecimal digits.
+pub(crate) mod source {
+    use super::{Deserialize, SourceId};
+    use serde::{Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(id: &SourceId, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SourceId, D::Error> {
+        let text = String::deserialize(from)?;
+        SourceId::parse(&text).ok_or_else(|| de::Error::custom("not a source's id"))
+    }
+}

@@ -1,0 +1,260 @@
+//! Tokens of accounts, and the sealed table from tokens back to names.
+//!
+//! A token is the first 16 bytes of HMAC-SHA-256 (RFC 2104) over the name without case, so the same person
+//! has the same token in every log. The table lies apart from the store; who reads it answers to the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use ring::hmac;
+
+use super::sealed::{SealError, SealKey};
+use crate::record::{AccountText, AccountToken, Tokens};
+
+/// Makes tokens, and remembers the names that are new to the table.
+pub struct Names {
+    token_key: hmac::Key,
+    seal_key: SealKey,
+    file: PathBuf,
+    made: BTreeMap<String, AccountToken>,
+    known: BTreeSet<AccountToken>,
+    fresh: BTreeMap<AccountToken, String>,
+}
+
+/// The table of names can not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NamesError {
+    /// The file can not be used.
+    #[error("cannot use {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A piece of the table was changed.
+    #[error("the table of names {path} was changed at byte {offset}")]
+    Changed {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+    },
+    /// A piece could not be sealed.
+    #[error("the table of names could not be sealed")]
+    Seal(#[from] SealError),
+}
+
+/// How many names are kept at hand while a log is read; beyond it the memory starts anew. About 100 bytes each.
+const NAMES_AT_HAND: usize = 1_000_000;
+
+const CONTEXT: &[u8] = b"invigil names";
+
+impl Names {
+    /// The names of a data folder.
+    pub fn open(
+        data: &Path,
+        token_key: &[u8; 32],
+        seal_key: &[u8; 32],
+    ) -> Result<Self, NamesError> {
+        let mut names = Names {
+            token_key: hmac::Key::new(hmac::HMAC_SHA256, token_key),
+            seal_key: SealKey::new(seal_key)?,
+            file: data.join("names.sealed"),
+            made: BTreeMap::new(),
+            known: BTreeSet::new(),
+            fresh: BTreeMap::new(),
+        };
+        names.known = names.table()?.into_keys().collect();
+        Ok(names)
+    }
+
+    /// Writes the names that are new and returns when they are on the disk.
+    pub fn keep(&mut self) -> Result<(), NamesError> {
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        let mut plain = Vec::new();
+        for (token, name) in &self.fresh {
+            plain.extend_from_slice(&token.0);
+            plain.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
+            plain.extend_from_slice(name.as_bytes());
+        }
+        let sealed = self.seal_key.seal(CONTEXT, &plain)?;
+        self.append(&sealed).map_err(|source| NamesError::File {
+            path: self.file.clone(),
+            source,
+        })?;
+        self.known
+            .extend(std::mem::take(&mut self.fresh).into_keys());
+        Ok(())
+    }
+
+    /// The name behind a token. The caller has written the reason into the ledger.
+    pub fn name(&self, token: AccountToken) -> Result<Option<String>, NamesError> {
+        Ok(self.table()?.remove(&token))
+    }
+
+    /// Adds a piece after the last whole one. The lock keeps two programs from writing at once; what a
+    /// crash left behind the last whole piece is cut off first, or it would hide all that follows.
+    fn append(&self, sealed: &[u8]) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&self.file)?;
+        file.lock()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let mut whole = 0u64;
+        let mut rest = bytes.as_slice();
+        while let Some((piece, after)) = split_piece(rest) {
+            whole += 8 + piece.len() as u64;
+            rest = after;
+        }
+        file.set_len(whole)?;
+        file.seek(io::SeekFrom::Start(whole))?;
+        let mut piece = (sealed.len() as u64).to_le_bytes().to_vec();
+        piece.extend_from_slice(sealed);
+        file.write_all(&piece)?;
+        file.sync_all()
+    }
+
+    /// The whole table. A last piece that was cut short by a crash holds names of a batch that was not
+    /// acknowledged: it is passed over, and its batch brings them again.
+    fn table(&self) -> Result<BTreeMap<AccountToken, String>, NamesError> {
+        let bytes = match fs::read(&self.file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(source) => {
+                return Err(NamesError::File {
+                    path: self.file.clone(),
+                    source,
+                });
+            }
+        };
+        let mut table = BTreeMap::new();
+        let mut rest = bytes.as_slice();
+        while let Some((sealed, after)) = split_piece(rest) {
+            let plain = self
+                .seal_key
+                .open(CONTEXT, sealed)
+                .map_err(|_| NamesError::Changed {
+                    path: self.file.clone(),
+                    offset: (bytes.len() - rest.len()) as u64,
+                })?;
+            read_piece(&plain, &mut table);
+            rest = after;
+        }
+        Ok(table)
+    }
+}
+
+impl Tokens for Names {
+    fn token(&mut self, account: &AccountText) -> AccountToken {
+        let name = account.normal();
+        if let Some(token) = self.made.get(&name) {
+            return *token;
+        }
+        let tag = hmac::sign(&self.token_key, name.as_bytes());
+        let mut token = AccountToken([0; 16]);
+        for (to, from) in token.0.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        if !self.known.contains(&token) {
+            self.fresh.insert(token, name.clone());
+        }
+        if self.made.len() >= NAMES_AT_HAND {
+            self.made.clear();
+        }
+        self.made.insert(name, token);
+        token
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Names")
+            .field("known", &self.known.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first whole piece and what follows it.
+fn split_piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, after) = bytes.split_first_chunk::<8>()?;
+    after.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+}
+
+fn read_piece(mut plain: &[u8], table: &mut BTreeMap<AccountToken, String>) {
+    while let Some((token, rest)) = plain.split_first_chunk::<16>() {
+        let Some((length, rest)) = rest.split_first_chunk::<4>() else {
+            return;
+        };
+        let Some((name, rest)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize) else {
+            return;
+        };
+        table.insert(
+            AccountToken(*token),
+            String::from_utf8_lossy(name).into_owned(),
+        );
+        plain = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str) -> AccountText {
+        AccountText::new(name).unwrap()
+    }
+
+    #[test]
+    fn a_token_leads_back_to_its_name_and_the_file_does_not_show_it() {
+        let data = tempfile::tempdir().unwrap();
+        let mut names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let token = names.token(&account("J.Bloggs"));
+        assert_eq!(token, names.token(&account("j.bloggs ")));
+        names.keep().unwrap();
+        names.token(&account("a.other"));
+        names.keep().unwrap();
+
+        let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        assert_eq!(names.name(token).unwrap().as_deref(), Some("j.bloggs"));
+        assert_eq!(names.name(AccountToken([0; 16])).unwrap(), None);
+        let file = fs::read(data.path().join("names.sealed")).unwrap();
+        assert!(!file.windows(6).any(|w| w.eq_ignore_ascii_case(b"bloggs")));
+    }
+
+    #[test]
+    fn another_key_makes_other_tokens() {
+        let data = tempfile::tempdir().unwrap();
+        let mut one = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let mut two = Names::open(data.path(), &[3; 32], &[2; 32]).unwrap();
+        assert_ne!(one.token(&account("a")), two.token(&account("a")));
+    }
+
+    #[test]
+    fn a_piece_cut_short_by_a_crash_is_passed_over() {
+        let data = tempfile::tempdir().unwrap();
+        let mut names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let token = names.token(&account("first"));
+        names.keep().unwrap();
+        let whole = fs::read(data.path().join("names.sealed")).unwrap();
+        let mut torn = whole.clone();
+        torn.extend_from_slice(&whole[..20]);
+        fs::write(data.path().join("names.sealed"), torn).unwrap();
+        let mut names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        assert_eq!(names.name(token).unwrap().as_deref(), Some("first"));
+
+        let second = names.token(&account("second"));
+        names.keep().unwrap();
+        let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        assert_eq!(names.name(second).unwrap().as_deref(), Some("second"));
+    }
+}
