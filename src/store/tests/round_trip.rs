@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
@@ -44,6 +45,11 @@ fn extremes(table: &'static Table, high: bool) -> Vec<u8> {
             "UInt64" => encoder.u64(if high { u64::MAX } else { 0 }),
             "Float64" => encoder.f64(if high { f64::MAX } else { 0.0 }),
             "Bool" => encoder.flag(high),
+            "FixedString(16)" => encoder.source(SourceId([if high { 0xff } else { 0 }; 16])),
+            "Map(LowCardinality(String), UInt64)" if high => {
+                encoder.sums(&BTreeMap::from([("bad_time", u64::MAX), ("empty", 0)]));
+            }
+            "Map(LowCardinality(String), UInt64)" => encoder.sums(&BTreeMap::new()),
             "IPv6" if high => encoder.ip(IpAddr::V6(Ipv6Addr::from(u128::MAX))),
             "IPv6" => encoder.ip(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             "DateTime64(6, 'UTC')" => encoder.time(if high {
