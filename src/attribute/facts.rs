@@ -383,7 +383,11 @@ impl Known {
 }
 
 fn between(turns: &[(Timestamp, Core)], from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-    turns.iter().map(|(turn, _)| *turn).filter(|turn| from < *turn && *turn < to).collect()
+    turns
+        .iter()
+        .map(|(turn, _)| *turn)
+        .filter(|turn| from < *turn && *turn < to)
+        .collect()
 }
 
 fn nobody(reason: Reason) -> Answer {

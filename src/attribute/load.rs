@@ -134,7 +134,10 @@ struct StoredSignIn {
 impl TryFrom<StoredSignIn> for SignInRow {
     type Error = AttributeError;
     fn try_from(row: StoredSignIn) -> Result<Self, AttributeError> {
-        let bad = |column| AttributeError::Row { table: "sign_ins", column };
+        let bad = |column| AttributeError::Row {
+            table: "sign_ins",
+            column,
+        };
         Ok(SignInRow {
             place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
             time: Timestamp::from_micros(row.moment),
@@ -164,7 +167,10 @@ struct StoredLease {
 impl TryFrom<StoredLease> for LeaseRow {
     type Error = AttributeError;
     fn try_from(row: StoredLease) -> Result<Self, AttributeError> {
-        let bad = |column| AttributeError::Row { table: "leases", column };
+        let bad = |column| AttributeError::Row {
+            table: "leases",
+            column,
+        };
         Ok(LeaseRow {
             place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
             time: Timestamp::from_micros(row.moment),
@@ -191,7 +197,10 @@ struct StoredDevice {
 impl TryFrom<StoredDevice> for DeviceRow {
     type Error = AttributeError;
     fn try_from(row: StoredDevice) -> Result<Self, AttributeError> {
-        let bad = |column| AttributeError::Row { table: "devices", column };
+        let bad = |column| AttributeError::Row {
+            table: "devices",
+            column,
+        };
         Ok(DeviceRow {
             place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
             mac: Mac::parse(&row.card).ok_or(bad("mac"))?,
@@ -219,7 +228,10 @@ struct StoredNetwork {
 impl TryFrom<StoredNetwork> for NetworkRow {
     type Error = AttributeError;
     fn try_from(row: StoredNetwork) -> Result<Self, AttributeError> {
-        let bad = |column| AttributeError::Row { table: "networks", column };
+        let bad = |column| AttributeError::Row {
+            table: "networks",
+            column,
+        };
         // The network of all addresses begins at the unspecified one.
         let first = row.first.parse().map_err(|_| bad("first_ip"))?;
         let last = row.last.parse().map_err(|_| bad("last_ip"))?;
@@ -249,7 +261,10 @@ struct StoredAccount {
 impl TryFrom<StoredAccount> for AccountRow {
     type Error = AttributeError;
     fn try_from(row: StoredAccount) -> Result<Self, AttributeError> {
-        let bad = |column| AttributeError::Row { table: "accounts", column };
+        let bad = |column| AttributeError::Row {
+            table: "accounts",
+            column,
+        };
         Ok(AccountRow {
             place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
             account: AccountToken::parse(&row.account).ok_or(bad("account_token"))?,
@@ -262,7 +277,11 @@ impl TryFrom<StoredAccount> for AccountRow {
 
 /// A text that may be empty, which is "not known"; `None` if it is neither empty nor right.
 fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    if text.is_empty() { Some(None) } else { parse(text).map(Some) }
+    if text.is_empty() {
+        Some(None)
+    } else {
+        parse(text).map(Some)
+    }
 }
 
 /// An address as the store prints it; the unspecified one is "not known".

@@ -24,4 +24,6 @@ pub use rows::{
 };
 
 #[cfg(test)]
+pub(crate) mod fill;
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,10 @@ impl Zone {
     /// The zone with this name, such as `Europe/London`.
     pub fn named(name: &str) -> Option<Zone> {
         let zone = TimeZone::get(name).ok()?;
-        Some(Zone { name: name.to_owned(), zone })
+        Some(Zone {
+            name: name.to_owned(),
+            zone,
+        })
     }
 
     /// Its name.
@@ -54,7 +57,9 @@ impl Zone {
 
     /// The moment printed for people, such as `Thu 12 Mar 2026 12:31:20 GMT`.
     pub fn print(&self, time: Timestamp) -> String {
-        self.local(time).strftime("%a %-d %b %Y %H:%M:%S %Z").to_string()
+        self.local(time)
+            .strftime("%a %-d %b %Y %H:%M:%S %Z")
+            .to_string()
     }
 }
 
@@ -82,7 +87,8 @@ pub fn print_week(day: Date) -> String {
 /// The Monday of a week such as `2026-W11`.
 pub fn parse_week(text: &str) -> Option<Date> {
     let (year, week) = text.split_once("-W")?;
-    let date = jiff::civil::ISOWeekDate::new(year.parse().ok()?, week.parse().ok()?, Weekday::Monday);
+    let date =
+        jiff::civil::ISOWeekDate::new(year.parse().ok()?, week.parse().ok()?, Weekday::Monday);
     Some(date.ok()?.date())
 }
 
@@ -94,9 +100,15 @@ mod tests {
     fn a_local_day_in_summer_begins_an_hour_before_utc() {
         let zone = Zone::named("Europe/London").unwrap();
         let day = jiff::civil::date(2026, 7, 1);
-        assert_eq!(zone.start_of_day(day).to_string(), "2026-06-30T23:00:00.000000Z");
+        assert_eq!(
+            zone.start_of_day(day).to_string(),
+            "2026-06-30T23:00:00.000000Z"
+        );
         let october = jiff::civil::date(2026, 10, 25);
-        let hours = zone.end_of_day(october).micros_since(zone.start_of_day(october)) / 3_600_000_000;
+        let hours = zone
+            .end_of_day(october)
+            .micros_since(zone.start_of_day(october))
+            / 3_600_000_000;
         assert_eq!(hours, 25);
         let moment = Timestamp::parse("2026-07-01T11:31:20Z").unwrap();
         assert_eq!(zone.print(moment), "Wed 1 Jul 2026 12:31:20 BST");
