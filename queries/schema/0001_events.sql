@@ -219,6 +219,7 @@ CREATE TABLE IF NOT EXISTS sources
 (
     source_id FixedString(16),
     kind LowCardinality(String),
+    format LowCardinality(String),
     opened DateTime64(6, 'UTC'),
     digest String,
     bytes UInt64,
@@ -228,7 +229,7 @@ CREATE TABLE IF NOT EXISTS sources
     stored UInt64,
     rejected UInt64,
     ignored UInt64,
-    reasons Map(String, UInt64),
+    reasons Map(LowCardinality(String), UInt64),
     tool_version LowCardinality(String)
 )
 ENGINE = ReplacingMergeTree

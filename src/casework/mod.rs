@@ -1,1 +1,22 @@
-//! Requests and the gates that answer them.
+//! Requests for data and the gates that answer them, before anything is selected.
+//!
+//! A [`Request`] is read from a file; each gate is a pure function that lets it pass or refuses it with
+//! its legal source; [`decide`] enters the request and every answer in the ledger and only then, if all
+//! passed, gives an [`Authorised`] request. Nothing selects evidence without one: the type is the proof.
+
+mod decision;
+mod gates;
+mod request;
+mod window;
+
+pub use decision::{Authorised, Decision, commitment, decide};
+pub use gates::{Answer, GATES, Gate, answers};
+pub use request::{
+    Applicant, Authoriser, Authority, AuthorityKind, DataClass, Disclosure, IcrCondition,
+    Identifier, IdentifierKind, Moment, Purpose, Recipient, Regime, Request, RequestError,
+    RequestWindow, Seen, SinglePointOfContact, Subject, SubjectRole, Urgency, Wanted,
+};
+pub use window::{Window, WindowError};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,25 @@
-//! Lines into events: framing, fields, likeness, formats, registers.
+//! Lines into events: frames are cut, a format reads each, and every frame becomes records, a rejection or is passed over.
+//!
+//! Pure: no file is opened here and no clock is read. The pipeline hands over decompressed bytes and
+//! settings; what comes out depends on them alone. A new format is one file in `formats/` and its two
+//! lines in `formats/mod.rs`.
+
+mod fields;
+mod format;
+/// The formats and the list of them.
+pub mod formats;
+/// Bytes into frames.
+pub mod framing;
+/// Registers as CSV.
+pub mod registers;
+mod syslog;
+mod times;
+mod urls;
+
+pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
+pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest};
+pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
+pub use registers::{RegisterError, RegisterFrame, read_register};
+
+#[cfg(test)]
+mod tests;

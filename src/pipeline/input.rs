@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use ring::digest::{Context, SHA256};
@@ -21,6 +23,20 @@ pub enum InputName {
     /// A file.
     File(PathBuf),
 }
+
+/// An input that was opened.
+pub struct Opened {
+    /// What the person named.
+    pub name: InputName,
+    /// Its decompressed bytes.
+    pub reader: Box<dyn Read + Send>,
+    /// Whether compressed bytes broke off.
+    pub torn: Torn,
+}
+
+/// Set once compressed bytes have broken off or can not be decompressed further.
+#[derive(Clone, Debug, Default)]
+pub struct Torn(Arc<AtomicBool>);
 
 /// A point up to which a source is stored: how many bytes, their digest, the last frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +91,7 @@ impl InputName {
     }
 
     /// Opens it; compressed input is decompressed, by its first bytes and not by its name.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>, InputError> {
+    pub fn open(&self) -> Result<Opened, InputError> {
         let raw: Box<dyn Read + Send> = match self {
             InputName::Stdin => Box::new(io::stdin()),
             InputName::File(path) => {
@@ -89,7 +105,12 @@ impl InputName {
                 Box::new(file)
             }
         };
-        decompressed(raw).map_err(|source| self.error(source))
+        let (reader, torn) = decompressed(raw).map_err(|source| self.error(source))?;
+        Ok(Opened {
+            name: self.clone(),
+            reader,
+            torn,
+        })
     }
 
     /// Whether it is a regular file, which can be read twice.
@@ -130,7 +151,7 @@ impl InputName {
 
     /// Reads the whole file once, to know it again.
     pub fn identify(&self, stored: &StoredPoints) -> Result<Identity, InputError> {
-        let mut input = self.open()?;
+        let mut input = self.open()?.reader;
         let mut digest = Context::new(&SHA256);
         let mut length = 0u64;
         let mut found: BTreeMap<String, StoredPoint> = BTreeMap::new();
@@ -240,7 +261,7 @@ pub fn bytes_of(digest: Context) -> [u8; 32] {
 }
 
 /// Looks at the first two bytes for gzip's (RFC 1952).
-fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Send>, Torn)> {
     let mut magic = [0u8; 2];
     let mut have = 0;
     while have < magic.len() {
@@ -253,13 +274,53 @@ fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send
     }
     let start = magic.get(..have).unwrap_or_default().to_vec();
     let whole = io::Cursor::new(start).chain(raw);
+    let torn = Torn::default();
     if magic == [0x1f, 0x8b] {
-        Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-            1 << 16,
-            whole,
-        ))))
+        let gz = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
+        Ok((
+            Box::new(UpToTheTear {
+                gz,
+                torn: torn.clone(),
+            }),
+            torn,
+        ))
     } else {
-        Ok(Box::new(whole))
+        Ok((Box::new(whole), torn))
+    }
+}
+
+/// Gives what could be decompressed and then ends: a torn file is news, not an error.
+struct UpToTheTear<R> {
+    gz: R,
+    torn: Torn,
+}
+
+impl<R: Read> Read for UpToTheTear<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.torn.is_set() {
+            return Ok(0);
+        }
+        match self.gz.read(buffer) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                self.torn.0.store(true, Ordering::Relaxed);
+                Ok(0)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Torn {
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -307,6 +368,21 @@ mod tests {
             .identify(&stored)
             .unwrap();
         assert!(other.stored_as("squid_native").is_none());
+    }
+
+    #[test]
+    fn a_torn_compressed_file_gives_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(&b"0123456789\n".repeat(10_000)).unwrap();
+        let packed = gz.finish().unwrap();
+        let mut opened = file(folder.path(), "a", &packed[..packed.len() / 2])
+            .open()
+            .unwrap();
+        let mut bytes = Vec::new();
+        opened.reader.read_to_end(&mut bytes).unwrap();
+        assert!(opened.torn.is_set());
+        assert!(bytes.starts_with(b"0123456789\n"));
     }
 
     #[test]

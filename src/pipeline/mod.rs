@@ -1,4 +1,67 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod capture;
+pub mod deposit;
+pub mod history;
+pub mod ingest;
 pub mod input;
+pub mod lists;
 pub mod output;
+pub mod registers;
+pub mod sources;
+pub mod stop;
+pub mod trail;
+
+use std::io;
+
+use crate::record::SumsDoNotAddUp;
+
+/// The work can not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// An input can not be read.
+    #[error(transparent)]
+    Input(#[from] input::InputError),
+    /// An input is no capture, or can not be read on.
+    #[error("cannot read packets from {name}")]
+    Capture {
+        /// Which.
+        name: String,
+        /// Why.
+        source: crate::capture::CaptureError,
+    },
+    /// Records can not be written.
+    #[error("cannot write records")]
+    Output(#[source] io::Error),
+    /// The sums do not add up.
+    #[error(transparent)]
+    Sums(#[from] SumsDoNotAddUp),
+    /// The ledger can not be used.
+    #[error("cannot enter it in the ledger")]
+    Ledger(#[from] crate::ledger::LedgerError),
+    /// The store can not be used.
+    #[error("cannot store it")]
+    Store(#[from] crate::store::StoreError),
+    /// Originals can not be used.
+    #[error("cannot keep the originals")]
+    Originals(#[from] crate::store::originals::OriginalsError),
+    /// Names can not be kept.
+    #[error("cannot keep the table of names")]
+    Names(#[from] crate::store::names::NamesError),
+    /// A part of the work stopped without saying why.
+    #[error("{0} stopped without saying why: this is a fault of the program")]
+    Stopped(&'static str),
+    /// A table that the program does not have.
+    #[error("there is no table {0}: this is a fault of the program")]
+    NoTable(&'static str),
+}
+
+impl PipelineError {
+    fn capture(name: &str, source: crate::capture::CaptureError) -> Self {
+        PipelineError::Capture {
+            name: name.to_owned(),
+            source,
+        }
+    }
+}

@@ -6,18 +6,19 @@
 //!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
-pub mod names;
-pub mod originals;
-pub mod sealed;
-
 mod client;
 mod engine;
 mod error;
 mod migrate;
+/// Tokens of accounts, and the sealed table back to names.
+pub mod names;
 mod open;
+/// Originals, packed and sealed by batch.
+pub mod originals;
 mod queries;
+/// Sealing of what lies beside the engine.
+pub mod sealed;
 mod settings;
-mod source;
 mod sql;
 mod unix;
 
@@ -37,7 +38,6 @@ pub use migrate::Applied;
 pub use open::{Serving, Store};
 pub use queries::{QUERIES, query};
 pub use settings::{Embedded, Server, StoreSettings};
-pub use source::SourceState;
 pub use sql::{Params, Sql};
 
 use crate::record::Table;

@@ -1,0 +1,236 @@
+//! Readers that several formats share: words, texts, numbers, addresses. They work on the frame's bytes and borrow from it where they can.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+
+use memchr::memchr;
+
+/// Walks the fields of a line that are set apart by one or more blanks.
+#[derive(Clone, Debug)]
+pub(super) struct Words<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Words<'a> {
+    /// The words of this line.
+    pub(super) fn of(line: &'a [u8]) -> Self {
+        Words { rest: line }
+    }
+
+    /// What has not been walked over, from its first word on.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest.trim_ascii_start()
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while let [b' ' | b'\t', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| matches!(byte, b' ' | b'\t'))
+            .unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(word)
+    }
+}
+
+/// Bytes as text: borrowed if they are UTF-8, else with a mark for each byte that is not.
+#[inline]
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// A field that may be the dash that stands for nothing.
+#[inline]
+pub(super) fn unless_dash(bytes: &[u8]) -> Option<&[u8]> {
+    (!matches!(bytes, b"-" | b"")).then_some(bytes)
+}
+
+/// A number of digits alone.
+#[inline]
+pub(super) fn number(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 20 {
+        return None;
+    }
+    let mut value = 0u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    Some(value)
+}
+
+/// An address, also in brackets.
+#[inline]
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Some(v4) = address_v4(bytes) {
+        return Some(IpAddr::V4(v4));
+    }
+    let bare = match bytes {
+        [b'[', inner @ .., b']'] => inner,
+        _ => bytes,
+    };
+    std::str::from_utf8(bare).ok()?.parse().ok()
+}
+
+/// Four numbers with dots between, none of them with a leading zero (which some read as octal).
+#[inline]
+fn address_v4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if bytes.len() > 15 {
+        return None;
+    }
+    let mut octets = [0u8; 4];
+    let mut place = 0usize;
+    let mut value = 0u16;
+    let mut digits = 0u8;
+    for byte in bytes {
+        match byte {
+            b'.' => {
+                if digits == 0 {
+                    return None;
+                }
+                *octets.get_mut(place)? = u8::try_from(value).ok()?;
+                place += 1;
+                value = 0;
+                digits = 0;
+            }
+            b'0'..=b'9' => {
+                if digits == 3 || (digits == 1 && value == 0) {
+                    return None;
+                }
+                value = value * 10 + u16::from(byte - b'0');
+                digits += 1;
+            }
+            _ => return None,
+        }
+    }
+    if place != 3 || digits == 0 {
+        return None;
+    }
+    *octets.get_mut(3)? = u8::try_from(value).ok()?;
+    Some(Ipv4Addr::from(octets))
+}
+
+/// A text in which `%20` and the like stand for bytes; `plus_is_blank` as in the query of a URL. Borrowed if nothing stands for anything.
+pub(super) fn percent_decoded(bytes: &[u8], plus_is_blank: bool) -> Cow<'_, str> {
+    let plain = memchr(b'%', bytes).is_none() && !(plus_is_blank && memchr(b'+', bytes).is_some());
+    if plain {
+        return text(bytes);
+    }
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match (first, after) {
+            (b'%', [high, low, beyond @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
+                (Some(high), Some(low)) => {
+                    decoded.push(high << 4 | low);
+                    rest = beyond;
+                }
+                _ => decoded.push(b'%'),
+            },
+            (b'+', _) if plus_is_blank => decoded.push(b' '),
+            (byte, _) => decoded.push(*byte),
+        }
+    }
+    Cow::Owned(match String::from_utf8(decoded) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+/// Letters in lower case (ASCII); borrowed if they are so already.
+#[inline]
+pub(super) fn lower_case(bytes: &[u8]) -> Cow<'_, str> {
+    if bytes.iter().any(u8::is_ascii_uppercase) {
+        let mut owned = text(bytes).into_owned();
+        owned.make_ascii_lowercase();
+        return Cow::Owned(owned);
+    }
+    text(bytes)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_set_apart_by_any_number_of_blanks() {
+        let mut words = Words::of(b"  a  bc\td ");
+        assert_eq!(words.next(), Some(&b"a"[..]));
+        assert_eq!(words.rest(), b"bc\td ");
+        assert_eq!(words.collect::<Vec<_>>(), [&b"bc"[..], b"d"]);
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_standard_library_reads_them() {
+        for text in [
+            "10.1.2.3",
+            "255.255.255.255",
+            "256.1.1.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "0.0.0.0",
+            "1..2.3",
+            "",
+            ".",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+            "host.example",
+            "1.2.3.4 ",
+        ] {
+            assert_eq!(address(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+        assert_eq!(address(b"[2001:db8::1]"), "2001:db8::1".parse().ok());
+    }
+
+    #[test]
+    fn numbers_are_digits_alone_and_do_not_overflow() {
+        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
+        for bad in [
+            &b"18446744073709551616"[..],
+            b"",
+            b"-1",
+            b"+1",
+            b"1x",
+            b"999999999999999999999",
+        ] {
+            assert_eq!(number(bad), None);
+        }
+    }
+
+    #[test]
+    fn what_stands_for_a_byte_is_read_and_the_rest_is_borrowed() {
+        assert!(matches!(
+            percent_decoded(b"plain+", false),
+            Cow::Borrowed("plain+")
+        ));
+        assert_eq!(percent_decoded(b"a%20b+c%", true), "a b c%");
+        assert_eq!(percent_decoded(b"%zz%4", true), "%zz%4");
+        assert_eq!(percent_decoded(b"%c3%a9%ff", false), "é\u{fffd}");
+    }
+}

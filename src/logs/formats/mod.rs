@@ -1,0 +1,51 @@
+//! The formats, and the list that names them all. To add one: its file, `mod x;` and `&x::X`.
+
+use super::format::LogFormat;
+
+mod isc_dhcpd;
+mod radius_detail;
+mod squid_native;
+
+/// Every format, in the order in which ties of likeness are broken.
+pub static FORMATS: &[&dyn LogFormat] = &[
+    &squid_native::SquidNative,
+    &isc_dhcpd::IscDhcpd,
+    &radius_detail::RadiusDetail,
+];
+
+/// The format with this name.
+pub fn format(name: &str) -> Option<&'static dyn LogFormat> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
+/// The format that these lines, the first of a source, look most like, and how much, 0 to 100. Nothing if they look like none.
+pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
+    let sample = sample.get(..SAMPLE_LINES).unwrap_or(sample);
+    let mut best: Option<(&'static dyn LogFormat, u8)> = None;
+    for format in FORMATS.iter().copied() {
+        let likeness = format.likeness(sample);
+        if likeness >= LEAST_LIKENESS && best.is_none_or(|(_, most)| likeness > most) {
+            best = Some((format, likeness));
+        }
+    }
+    best
+}
+
+/// The share of the lines of a sample that `is_ours`, 0 to 100; blank lines and `#` comments do not count.
+fn share_of_lines(sample: &[&[u8]], mut is_ours: impl FnMut(&[u8]) -> bool) -> u8 {
+    let (mut lines, mut ours) = (0usize, 0usize);
+    for line in sample {
+        if line.iter().all(u8::is_ascii_whitespace) || line.starts_with(b"#") {
+            continue;
+        }
+        lines += 1;
+        ours += usize::from(is_ours(line));
+    }
+    u8::try_from((ours * 100).checked_div(lines).unwrap_or(0)).unwrap_or(100)
+}
+
+/// How many lines of a source are looked at to tell its format.
+pub const SAMPLE_LINES: usize = 200;
+
+/// Less likeness than this is taken for chance.
+const LEAST_LIKENESS: u8 = 25;

@@ -1,0 +1,221 @@
+//! Squid's own access log (`logformat squid`): ten fields set apart by blanks, one request a line.
+//!
+//! `time elapsed client code/status bytes method url user hierarchy/peer type`. Squid writes the line
+//! when the request has ended, so its beginning is that time less the elapsed one: a tunnel may have
+//! lasted for hours. Fields after the tenth (headers, where they are logged) are left alone.
+
+use std::net::IpAddr;
+
+use super::share_of_lines;
+use crate::logs::fields::{Words, address, number, percent_decoded, text, unless_dash};
+use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
+use crate::logs::framing::Frame;
+use crate::logs::times::epoch;
+use crate::logs::urls::{Url, target_text};
+use crate::record::{AccountText, Action, Event, RejectReason, WebHit};
+
+/// Squid's own access log.
+pub(super) struct SquidNative;
+
+struct Reader;
+
+impl LogFormat for SquidNative {
+    fn name(&self) -> &'static str {
+        "squid_native"
+    }
+
+    fn title(&self) -> &'static str {
+        "Squid access log (native layout)"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["log"]
+    }
+
+    fn likeness(&self, sample: &[&[u8]]) -> u8 {
+        share_of_lines(sample, |line| read_line(line).is_ok())
+    }
+
+    fn reader(&self, _settings: &SourceSettings) -> Box<dyn LineReader> {
+        Box::new(Reader)
+    }
+}
+
+impl LineReader for Reader {
+    fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
+        match read_line(frame.bytes) {
+            Ok(hit) => {
+                out(Event::WebHit(hit));
+                Outcome::Records
+            }
+            Err(reason) => Outcome::Rejected(reason),
+        }
+    }
+}
+
+fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
+    let mut words = Words::of(line);
+    let mut word = || words.next().ok_or(RejectReason::MissingFields);
+    let ended = epoch(word()?).ok_or(RejectReason::BadTime)?;
+    let elapsed = word()?;
+    let (client, result, bytes) = (word()?, word()?, word()?);
+    let (method, url, user) = (word()?, word()?, word()?);
+    let (hierarchy, content_type) = (word()?, word()?);
+    if words.any(|extra| extra.starts_with(b"HIER_")) {
+        // The real tenth field comes later: somebody asked for a URL that looks like the end of a line.
+        return Err(RejectReason::WrongShape);
+    }
+
+    let duration_ms = elapsed_ms(elapsed).ok_or(RejectReason::BadNumber)?;
+    let mut hit = WebHit::at(ended.plus_micros(-duration_ms.saturating_mul(1_000)));
+    // A clock that was set back during the request makes the elapsed time negative; how long it took is then not known.
+    hit.duration_ms = u32::try_from(duration_ms)
+        .ok()
+        .filter(|_| elapsed.first() != Some(&b'-'));
+    hit.client_ip = client_ip(client)?;
+    let (code, status) = split_pair(result).ok_or(RejectReason::WrongShape)?;
+    let status = u16::try_from(number(status).ok_or(RejectReason::BadNumber)?)
+        .map_err(|_| RejectReason::BadNumber)?;
+    hit.status = (status != 0).then_some(status);
+    hit.bytes_received = Some(number(bytes).ok_or(RejectReason::BadNumber)?);
+    hit.method = unless_dash(method).map(text).unwrap_or_default().into();
+    let understood = put_url(&mut hit, method, url)?;
+    hit.action = action(code, status, understood);
+    hit.account_token =
+        unless_dash(user).and_then(|user| AccountText::new(percent_decoded(user, false)));
+    hit.server_ip = server_ip(hierarchy)?;
+    hit.content_type = unless_dash(content_type)
+        .map(text)
+        .unwrap_or_default()
+        .into();
+    Ok(hit)
+}
+
+/// Milliseconds that the request took; a negative number is taken as none.
+fn elapsed_ms(field: &[u8]) -> Option<i64> {
+    match field {
+        [b'-', digits @ ..] => number(digits).map(|_| 0),
+        digits => i64::try_from(number(digits)?)
+            .ok()
+            .filter(|ms| *ms <= LONGEST_MS),
+    }
+}
+
+fn client_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
+    // Requests of Squid's own have no client.
+    let Some(field) = unless_dash(field) else {
+        return Ok(None);
+    };
+    address(field).map(Some).ok_or(RejectReason::BadAddress)
+}
+
+/// Fills in what the URL says; the answer, whether it was one. What Squid writes for a request that it did not understand
+/// (`error:invalid-request`) has no host.
+fn put_url<'a>(hit: &mut WebHit<'a>, method: &[u8], url: &'a [u8]) -> Result<bool, RejectReason> {
+    let parts = match Url::split(url) {
+        Some(parts) => parts,
+        None if method == b"CONNECT" && !url.starts_with(b"error:") => {
+            Url::split_connect(url).ok_or(RejectReason::BadUrl)?
+        }
+        None if memchr::memmem::find(url, b"://").is_some() => return Err(RejectReason::BadUrl),
+        None => return Ok(false),
+    };
+    hit.scheme = text(parts.scheme).into();
+    hit.host = parts.host_text().into();
+    hit.port = parts.port;
+    hit.path = target_text(parts.path);
+    hit.query = target_text(parts.query);
+    hit.search_terms = parts.search_terms();
+    Ok(true)
+}
+
+/// What Squid did: 407 asks for a name, `DENIED` is a refusal; of a request that it did not understand nothing can be said.
+fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
+    if status == 407 {
+        return Some(Action::Authenticate);
+    }
+    if memchr::memmem::find(code, b"DENIED").is_some() {
+        return Some(Action::Blocked);
+    }
+    understood.then_some(Action::Allowed)
+}
+
+/// The server's address, where the peer is the server itself and not another proxy. A field of another shape says that the
+/// fields have slipped (a blank in the URL or the name), and then none of them can be trusted, the name least.
+fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
+    let (how, peer) = split_pair(field).ok_or(RejectReason::WrongShape)?;
+    let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    if how.is_empty() || !how.iter().all(is_code) {
+        return Err(RejectReason::WrongShape);
+    }
+    let how = how.strip_prefix(b"TIMEOUT_").unwrap_or(how);
+    let how = how.strip_prefix(b"HIER_").unwrap_or(how);
+    let direct = DIRECT.iter().any(|word| word.as_bytes() == how);
+    Ok(direct.then(|| address(peer)).flatten())
+}
+
+fn split_pair(field: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'/', field)?;
+    Some((field.get(..at)?, field.get(at + 1..)?))
+}
+
+/// Words of the hierarchy field after which the server's own address stands.
+static DIRECT: &[&str] = &["DIRECT", "ORIGINAL_DST", "PINNED"];
+
+/// A year: no request lasts longer.
+const LONGEST_MS: i64 = 366 * 86_400 * 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(line: &str) -> Result<WebHit<'_>, RejectReason> {
+        read_line(line.as_bytes())
+    }
+
+    #[test]
+    fn the_time_of_a_request_is_its_beginning() {
+        let line = "1772446500.500   1500 10.1.2.3 TCP_MISS/200 4120 GET http://maths.example/a?b=c j.bloggs HIER_DIRECT/192.0.2.7 text/html";
+        let hit = hit(line).unwrap();
+        assert_eq!(hit.time.to_string(), "2026-03-02T10:14:59.000000Z");
+        assert_eq!(
+            (hit.duration_ms, hit.status, hit.bytes_received),
+            (Some(1500), Some(200), Some(4120))
+        );
+        assert_eq!((&*hit.path, &*hit.query), ("/a", "b=c"));
+        assert_eq!(hit.server_ip, Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(hit.account_token, AccountText::new("j.bloggs"));
+        assert_eq!(hit.action, Some(Action::Allowed));
+    }
+
+    #[test]
+    fn a_refusal_and_a_question_for_the_name_are_told_apart() {
+        let action = |result: &str| {
+            let line = format!(
+                "1772446500.500 0 10.1.2.3 {result} 0 CONNECT maths.example:443 - HIER_NONE/- -"
+            );
+            hit(&line).unwrap().action
+        };
+        assert_eq!(action("TCP_DENIED/403"), Some(Action::Blocked));
+        assert_eq!(action("TCP_DENIED/407"), Some(Action::Authenticate));
+        assert_eq!(action("TCP_TUNNEL/200"), Some(Action::Allowed));
+    }
+
+    #[test]
+    fn a_blank_in_the_url_never_makes_a_part_of_it_the_name_of_somebody() {
+        for line in [
+            "1772446500.500 0 10.1.2.3 TCP_MISS/200 0 GET http://maths.example/a b j.bloggs HIER_DIRECT/192.0.2.7 text/html",
+            "1772446500.500 0 10.1.2.3 TCP_MISS/200 0 GET http://maths.example/a victim HIER_NONE/- text/html j.bloggs HIER_DIRECT/192.0.2.7 text/html",
+        ] {
+            assert_eq!(hit(line), Err(RejectReason::WrongShape));
+        }
+    }
+
+    #[test]
+    fn another_proxy_is_not_the_server() {
+        let line = "1772446500.500 0 2001:db8::5 TCP_MISS/200 0 GET http://maths.example/ a%20b FIRSTUP_PARENT/192.0.2.7 text/html";
+        let hit = hit(line).unwrap();
+        assert_eq!(hit.server_ip, None);
+        assert_eq!(hit.account_token, AccountText::new("a b"));
+    }
+}

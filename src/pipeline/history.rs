@@ -1,0 +1,85 @@
+//! What has been stored of which source, read from the ledger: so that a file is continued and never read in twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::input::{StoredPoint, StoredPoints};
+use crate::ledger::{Act, BatchIngested, Entry};
+use crate::record::{SourceId, Timestamp};
+
+/// The past of all sources.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    points: StoredPoints,
+    sources: BTreeMap<SourceId, SourcePast>,
+}
+
+/// The past of one source.
+#[derive(Clone, Debug)]
+pub struct SourcePast {
+    /// When it was first opened.
+    pub opened: Timestamp,
+    /// Its batches, in order.
+    pub batches: Vec<BatchIngested>,
+    /// The last frame at each time that it was read to its end.
+    pub ends: BTreeSet<u64>,
+}
+
+impl History {
+    /// From the ledger's entries.
+    pub fn of(entries: impl Iterator<Item = Entry>) -> Self {
+        let mut history = History::default();
+        for entry in entries {
+            history.add(entry);
+        }
+        history
+    }
+
+    /// The points up to which sources are stored.
+    pub fn points(&self) -> &StoredPoints {
+        &self.points
+    }
+
+    /// The past of a source.
+    pub fn source(&self, source: SourceId) -> Option<&SourcePast> {
+        self.sources.get(&source)
+    }
+
+    fn add(&mut self, entry: Entry) {
+        match entry.act {
+            Act::SourceOpened(opened) => {
+                self.past(opened.source, entry.time);
+            }
+            Act::BatchIngested(batch) => {
+                self.points.add(StoredPoint {
+                    source: batch.source,
+                    format: batch.format.clone(),
+                    length: batch.length,
+                    digest: batch.prefix_digest.0,
+                    last_frame: batch.last_frame,
+                });
+                self.past(batch.source, entry.time).batches.push(batch);
+            }
+            Act::SourceClosed(closed) => {
+                let past = self.past(closed.source, entry.time);
+                past.ends
+                    .extend(past.batches.last().map(|batch| batch.last_frame));
+            }
+            _ => {}
+        }
+    }
+
+    fn past(&mut self, source: SourceId, time: Timestamp) -> &mut SourcePast {
+        self.sources.entry(source).or_insert_with(|| SourcePast {
+            opened: time,
+            batches: Vec::new(),
+            ends: BTreeSet::new(),
+        })
+    }
+}
+
+impl SourcePast {
+    /// The last frame that is stored.
+    pub fn last_frame(&self) -> u64 {
+        self.batches.last().map_or(0, |batch| batch.last_frame)
+    }
+}
