@@ -159,20 +159,20 @@ fn name(parts: &[&str], from: Timestamp, to: Timestamp) -> FindingId {
 /// Joins findings of addresses that nobody can be named for: one for an establishment, a verdict, a topic and a window.
 pub(super) fn join_nameless(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut named = Vec::new();
-    let mut nameless: Vec<Draft> = Vec::new();
+    let mut nameless: Vec<(Draft, u64)> = Vec::new();
     for draft in drafts {
         if draft.subject.account.is_some() {
             named.push(draft);
             continue;
         }
-        let same = nameless.iter_mut().find(|known| {
+        let same = nameless.iter_mut().find(|(known, _)| {
             known.subject.establishment == draft.subject.establishment
                 && known.subject.verdict == draft.subject.verdict
                 && (&known.topic, known.from, known.to) == (&draft.topic, draft.from, draft.to)
         });
         match same {
-            None => nameless.push(draft),
-            Some(known) => {
+            None => nameless.push((draft, 1)),
+            Some((known, addresses)) => {
                 let total = known.count.saturating_add(draft.count);
                 let mut evidence = std::mem::take(&mut known.evidence);
                 evidence.join(draft.evidence.clone());
@@ -182,11 +182,17 @@ pub(super) fn join_nameless(drafts: Vec<Draft>) -> Vec<Draft> {
                 }
                 known.count = total;
                 known.evidence = evidence;
-                known.subject.address = None;
+                *addresses += 1;
             }
         }
     }
-    named.append(&mut nameless);
+    for (mut draft, addresses) in nameless {
+        if addresses > 1 {
+            let note = format!("; the strongest of {addresses} addresses that nobody can be named for");
+            draft.summary.push_str(&note);
+        }
+        named.push(draft);
+    }
     named
 }
 
