@@ -145,7 +145,7 @@ fn print(
 fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::Result<Counts> {
     anyhow::ensure!(
         args.rejects.is_none(),
-        "with --to store, rejects are in the store: `invigil query rejects`; --rejects goes with the other outputs"
+        "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
     );
     let workshop = context.workshop()?;
     let deposit = workshop.deposit();

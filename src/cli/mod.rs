@@ -1,6 +1,7 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
 pub mod context;
+pub mod lists;
 
 use std::io::Write;
 use std::process::ExitCode;

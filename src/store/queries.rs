@@ -28,6 +28,12 @@ pub(super) const VIEWS: &[Sql] = files! {
 pub const QUERIES: &[Sql] = files! {
     "store/tables",
     "store/sources",
+    "store/rejects",
+    "register/establishments",
+    "register/networks",
+    "register/links",
+    "register/accounts",
+    "register/devices",
 };
 
 /// The question with this id.
