@@ -68,10 +68,10 @@ pub(super) fn migrate(
 
 /// How rows of a table are announced. Names come from the declaration of the records alone.
 pub(super) fn insert_statement(table: &Table) -> String {
-    let place: &[&str] = if table.name == "findings" {
-        &[]
-    } else {
+    let place: &[&str] = if table.has_place() {
         &["source_id", "frame", "ordinal"]
+    } else {
+        &[]
     };
     let names = place
         .iter()

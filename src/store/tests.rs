@@ -3,7 +3,7 @@ use serde::Deserialize;
 use super::scratch::Scratch;
 use super::*;
 use crate::record::{
-    AccountText, AccountToken, EVENT_TABLES, FINDING_TABLES, Place, REGISTER_TABLES, RowBinary,
+    AccountText, AccountToken, EVENT_TABLES, PLACELESS_TABLES, Place, REGISTER_TABLES, RowBinary,
     SourceId, Timestamp, Tokens, WebHit,
 };
 
@@ -90,7 +90,7 @@ fn the_schema_has_the_columns_that_the_records_declare() {
     for table in EVENT_TABLES
         .iter()
         .chain(REGISTER_TABLES)
-        .chain(FINDING_TABLES)
+        .chain(PLACELESS_TABLES)
     {
         let found: Vec<Found> = scratch
             .store
@@ -105,7 +105,7 @@ fn the_schema_has_the_columns_that_the_records_declare() {
             ("frame", "UInt64"),
             ("ordinal", "UInt32"),
         ];
-        let place = place.into_iter().filter(|_| table.name != "findings");
+        let place = place.into_iter().filter(|_| table.has_place());
         let declared: Vec<(String, String)> = place
             .chain(
                 table
