@@ -120,3 +120,6 @@ impl EvidenceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,16 @@ pub fn verify(
     {
         return Err(EvidenceError::NoPackage(folder.to_owned()));
     }
-    Ok(check(&files, signer, log_key).unwrap_or_else(wrong))
+    Ok(check_files(&files, signer, log_key))
+}
+
+/// Checks a package whose files were read.
+pub(crate) fn check_files(
+    files: &BTreeMap<String, Vec<u8>>,
+    signer: Option<&SignerKey>,
+    log_key: Option<&VerifyKey>,
+) -> Verification {
+    check(files, signer, log_key).unwrap_or_else(wrong)
 }
 
 fn wrong((file, reason): Fault) -> Verification {

@@ -242,7 +242,8 @@ def check_request(files, entries):
     need(gates, "data/gates.json", "no gate answered")
     for gate in gates:
         expected = {"gate": gate["gate"], "passed": True, "request": commitment}
-        need(entries.get(gate["entry"], {}).get("gate_answered") == expected, "data/gates.json", "the gate %s did not let it pass" % gate["gate"])
+        answered = entries.get(gate["entry"], {}).get("gate_answered") == expected
+        need(answered and gate["passed"] is True, "data/gates.json", "the gate %s did not let it pass" % gate["gate"])
 
 
 def main():
