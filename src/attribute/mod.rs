@@ -1,1 +1,25 @@
 //! Who it was: intervals, claimants, verdicts.
+//!
+//! Rows of sign-ins, leases and registers ([`FactRows`]) become claims on an address, each with a
+//! half-open interval; [`Facts::who`] weighs the claims of one moment and says what can be said, on
+//! what it rests, who else could have been meant and how far away the next change is. All of it is
+//! pure; only `load` asks the store. What can not be known is said: an open end is never "now".
+
+mod answer;
+mod claims;
+mod facts;
+mod interval;
+mod leases;
+mod registers;
+mod rows;
+mod sessions;
+
+pub use answer::{Answer, Reason, Rival};
+pub use facts::Facts;
+pub use interval::{End, Span};
+pub use rows::{
+    AccountRow, AttributeSettings, DeviceRow, FactRows, LeaseRow, NetworkRow, RowRef, SignInRow,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,119 @@
-//! Packets into flows: decode, table, expiry, applications.
+//! Packets into flows: decode, table, expiry, applications. The second stage on the way of the data.
+//!
+//! It does no input or output, looks at no clock and starts no thread: time is the packets' own, and the same
+//! packets give the same records in the same order.
+
+mod applications;
+mod bytes;
+mod community_id;
+mod decode;
+mod entry;
+mod fragments;
+mod key;
+mod stream;
+mod table;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use crate::record::{Flow, IgnoreReason, Packet, RejectReason};
+use decode::Refusal;
+use fragments::Fragments;
+use table::Table;
+
+/// How flows are cut and what is looked for in them.
+#[derive(Clone, Debug)]
+pub struct MeterOptions {
+    /// A flow that lasts longer is cut and goes on as another, in microseconds.
+    pub active_timeout_us: i64,
+    /// A flow without a packet for so long is over, in microseconds.
+    pub idle_timeout_us: i64,
+    /// How many flows may be under way at once; beyond it the quietest ends for the reason `resources`.
+    pub max_flows: usize,
+    /// Whether applications are recognised by what they say.
+    pub applications: bool,
+    /// Whether paths and user agents seen in clear are kept.
+    pub content: bool,
+    /// The seed of the table's hash: random for a device, fixed for a file. It changes no record.
+    pub seed: u64,
+}
+
+impl Default for MeterOptions {
+    fn default() -> Self {
+        MeterOptions {
+            active_timeout_us: 1_800_000_000,
+            idle_timeout_us: 300_000_000,
+            max_flows: 1_000_000,
+            applications: true,
+            content: false,
+            seed: 0,
+        }
+    }
+}
+
+/// A flow that is over, and the number of its first frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeteredFlow {
+    /// The number of the first frame, from 1.
+    pub first_frame: u64,
+    /// The record.
+    pub flow: Flow,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A flow has counted it.
+    Metered,
+    /// It should have been readable and was not.
+    Rejected(RejectReason),
+    /// It is sound, but no part of a flow.
+    Ignored(IgnoreReason),
+    /// It waits for other frames. No frame does at present: later fragments go to the flow of their first at once,
+    /// or to a flow without ports.
+    Held,
+}
+
+/// Makes flows of packets.
+pub struct Meter {
+    table: Table,
+    fragments: Fragments,
+}
+
+impl Meter {
+    /// A meter without flows.
+    pub fn new(options: MeterOptions) -> Self {
+        Meter {
+            fragments: Fragments::new(options.seed),
+            table: Table::new(options),
+        }
+    }
+
+    /// Counts a packet to its flow. Flows that are over by now are added to `out`, ordered by the second in which
+    /// they ended and by their first frame.
+    #[inline]
+    pub fn packet(&mut self, packet: &Packet<'_>, out: &mut Vec<MeteredFlow>) -> Fate {
+        let mut decoded = match decode::decode(packet) {
+            Ok(decoded) => decoded,
+            Err(Refusal::Rejected(reason)) => return Fate::Rejected(reason),
+            Err(Refusal::Ignored(reason)) => return Fate::Ignored(reason),
+        };
+        let is_portless =
+            decoded.fragment.is_some() && !self.fragments.place(&mut decoded, packet.time);
+        self.table.tick(packet.time, out);
+        self.table.add(packet, &decoded, is_portless, out);
+        Fate::Metered
+    }
+
+    /// Ends all flows that are still under way.
+    pub fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
+        self.table.finish(out);
+    }
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meter").finish_non_exhaustive()
+    }
+}

@@ -72,6 +72,7 @@ pub enum Fold {
 }
 
 /// Reads one frame: rejects what is too long, passes over what is empty, and calls a line torn that can not be read and has no line end.
+/// A record of several lines that ends within a line is torn even if it could be read: half a name is another name.
 pub fn read_frame<'a>(
     reader: &mut dyn LineReader,
     frame: &Frame<'a>,
@@ -82,6 +83,10 @@ pub fn read_frame<'a>(
     }
     if frame.bytes.iter().all(u8::is_ascii_whitespace) {
         return Outcome::Ignored(IgnoreReason::Empty);
+    }
+    let whole_lines = frame.lines == 1 || frame.length > frame.bytes.len() as u64;
+    if !frame.terminated && !whole_lines {
+        return Outcome::Rejected(RejectReason::TornEnd);
     }
     match reader.read(frame, out) {
         Outcome::Rejected(_) if !frame.terminated => Outcome::Rejected(RejectReason::TornEnd),

@@ -80,6 +80,8 @@ struct Skipped {
     bytes: u64,
     lines: u32,
     terminated: bool,
+    /// Whether the source ends within a line.
+    open: bool,
 }
 
 impl Position {
@@ -190,6 +192,7 @@ impl<R: Read> Framer<R> {
             bytes: 0,
             lines: 0,
             terminated: false,
+            open: false,
         };
         loop {
             let end = state.find_end(self.framing, &rest);
@@ -199,6 +202,7 @@ impl<R: Read> Framer<R> {
             skipped.bytes += over.len() as u64;
             let lines = u32::try_from(memchr_iter(b'\n', over).count()).unwrap_or(u32::MAX);
             skipped.lines = skipped.lines.saturating_add(lines);
+            skipped.open = over.last().map_or(skipped.open, |byte| *byte != b'\n');
             if end.is_some() {
                 skipped.terminated = true;
                 self.carry.extend_from_slice(next);
@@ -254,8 +258,9 @@ impl<'a> Iterator for Frames<'a> {
         if let Some(skipped) = self.skipped {
             frame.length += skipped.bytes;
             let newlines = u32::try_from(memchr_iter(b'\n', whole).count()).unwrap_or(u32::MAX);
-            let open = u32::from(!skipped.terminated);
-            frame.lines = newlines.saturating_add(skipped.lines).saturating_add(open);
+            frame.lines = newlines
+                .saturating_add(skipped.lines)
+                .saturating_add(u32::from(skipped.open));
             frame.too_long = true;
             frame.terminated = skipped.terminated;
         }

@@ -10,9 +10,16 @@ mod format;
 pub mod formats;
 /// Bytes into frames.
 pub mod framing;
+/// Registers as CSV.
+pub mod registers;
+mod syslog;
 mod times;
 mod urls;
 
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
 pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
+pub use registers::{RegisterError, RegisterFrame, read_register};
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::ledger::{Act, BatchIngested, Digest, Ledger, SourceClosed, SourceOpened};
 use crate::record::{
-    Counts, IgnoreReason, RejectReason, RowBinary, SourceId, SourceKind, SourceLine, Table, Timestamp, Tokens,
+    Counts, Event, IgnoreReason, Place, Record, RejectReason, RowBinary, SourceId, SourceKind,
+    SourceLine, Table, Timestamp, Tokens,
 };
 use crate::store::Store;
+use crate::store::names::Names;
 use crate::store::originals::{Batch, Originals};
 
 use super::PipelineError;
@@ -39,6 +41,8 @@ pub struct Prepared {
     pub originals: Batch,
     /// Whether it begins within a frame that was stored cut off, and read again whole.
     pub torn: bool,
+    /// What sets this import of a register apart from others of the same file.
+    pub import: Option<String>,
 }
 
 /// A source while it is read.
@@ -54,6 +58,48 @@ pub struct OpenSource {
     pub past: Option<SourcePast>,
 }
 
+impl Prepared {
+    /// An empty batch of a source.
+    pub fn of(source: &OpenSource) -> Self {
+        let mut entry = BatchIngested::of(source.id);
+        entry.kind = source.kind.as_str().to_owned();
+        entry.format.clone_from(&source.format);
+        entry.tool_version = env!("CARGO_PKG_VERSION").to_owned();
+        Prepared {
+            entry,
+            rows: BTreeMap::new(),
+            originals: Batch::default(),
+            torn: false,
+            import: None,
+        }
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, place: Place, event: &Event<'_>, names: &mut Names) {
+        if let Some(time) = event.time() {
+            let earlier = self.entry.first_time.is_none_or(|first| time < first);
+            let later = self.entry.last_time.is_none_or(|last| time > last);
+            let at = |keep: bool, old: Option<Timestamp>| if keep { Some(time) } else { old };
+            self.entry.first_time = at(earlier, self.entry.first_time);
+            self.entry.last_time = at(later, self.entry.last_time);
+        }
+        self.add_row(place, event, names);
+    }
+
+    /// Adds a row of any table.
+    pub fn add_row<R: Record>(&mut self, place: Place, record: &R, names: &mut Names) {
+        let table = record.table();
+        let rows = &mut self
+            .rows
+            .entry(table.name)
+            .or_insert_with(|| (table, Vec::new()))
+            .1;
+        let mut encoder = RowBinary::onto(std::mem::take(rows), names);
+        encoder.row(place, record);
+        *rows = encoder.into_bytes();
+    }
+}
+
 impl Deposit<'_> {
     /// Enters a source that is seen for the first time. `name` goes into the private record.
     pub fn open(&self, source: &OpenSource, name: &str) -> Result<(), PipelineError> {
@@ -63,7 +109,11 @@ impl Deposit<'_> {
                 kind: source.kind.as_str().to_owned(),
                 format: source.format.clone(),
             });
-            self.ledger.append((self.now)(), &act, Some(&serde_json::json!({ "name": name })))?;
+            self.ledger.append(
+                (self.now)(),
+                &act,
+                Some(&serde_json::json!({ "name": name })),
+            )?;
         }
         Ok(())
     }
@@ -74,10 +124,15 @@ impl Deposit<'_> {
         self.originals.put(entry.source, &batch.originals)?;
         for (name, (table, rows)) in batch.rows {
             let torn = if batch.torn { ":torn" } else { "" };
-            let token = format!("{}:{}:{}:{name}{torn}", entry.source, entry.first_frame, entry.last_frame);
+            let import = batch.import.as_deref().unwrap_or_default();
+            let token = format!(
+                "{}:{}:{}:{name}{torn}{import}",
+                entry.source, entry.first_frame, entry.last_frame
+            );
             self.store.insert(table, rows, Some(&token))?;
         }
-        self.ledger.append((self.now)(), &Act::BatchIngested(batch.entry), None)?;
+        self.ledger
+            .append((self.now)(), &Act::BatchIngested(batch.entry), None)?;
         Ok(())
     }
 
@@ -90,8 +145,12 @@ impl Deposit<'_> {
         dropped: u64,
     ) -> Result<(), PipelineError> {
         let now = (self.now)();
-        let batches: Vec<BatchIngested> =
-            self.ledger.batches(Some(source.id))?.into_iter().map(|(_, batch)| batch).collect();
+        let batches: Vec<BatchIngested> = self
+            .ledger
+            .batches(Some(source.id))?
+            .into_iter()
+            .map(|(_, batch)| batch)
+            .collect();
         let line = source_line(source, &batches, length, digest, now);
         let act = Act::SourceClosed(SourceClosed {
             source: source.id,
@@ -107,7 +166,11 @@ impl Deposit<'_> {
         let mut tokens = NoNames;
         let mut rows = RowBinary::new(&mut tokens);
         rows.placeless(&line);
-        self.store.insert(crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?, rows.into_bytes(), None)?;
+        self.store.insert(
+            crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?,
+            rows.into_bytes(),
+            None,
+        )?;
         Ok(())
     }
 }

@@ -61,7 +61,8 @@ impl History {
             }
             Act::SourceClosed(closed) => {
                 let past = self.past(closed.source, entry.time);
-                past.ends.extend(past.batches.last().map(|batch| batch.last_frame));
+                past.ends
+                    .extend(past.batches.last().map(|batch| batch.last_frame));
             }
             _ => {}
         }

@@ -9,10 +9,12 @@ use std::io::Read;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::classify::ListIndex;
-use crate::ledger::{BatchIngested, Digest, FrameNonces, FrameTree};
-use crate::logs::{Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
+use crate::ledger::{Digest, FrameNonces, FrameTree};
+use crate::logs::{
+    Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
+};
 use crate::record::{
-    Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, RowBinary, SourceId, Timestamp,
+    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId,
 };
 use crate::store::names::Names;
 
@@ -50,14 +52,24 @@ impl LogReading<'_> {
         let mut reader = self.format.reader(self.settings);
         let mut counts = Counts::default();
         let mut block = Block::new();
-        while framer.fill(&mut block).map_err(|error| input.name.error(error))? {
+        while framer
+            .fill(&mut block)
+            .map_err(|error| input.name.error(error))?
+        {
             for frame in block.frames() {
                 let mut failed = None;
-                self.frame(&mut *reader, &frame, source, 0, &mut counts, &mut |place, event| {
-                    if failed.is_none() {
-                        failed = out(place, event).err();
-                    }
-                });
+                self.frame(
+                    &mut *reader,
+                    &frame,
+                    source,
+                    0,
+                    &mut counts,
+                    &mut |place, event| {
+                        if failed.is_none() {
+                            failed = out(place, event).err();
+                        }
+                    },
+                );
                 if let Some(error) = failed {
                     return Err(error);
                 }
@@ -65,7 +77,11 @@ impl LogReading<'_> {
         }
         if torn.is_set() {
             let position = framer.position();
-            let place = Place { source, frame: position.line, ordinal: 0 };
+            let place = Place {
+                source,
+                frame: position.line,
+                ordinal: 0,
+            };
             out(place, &count_torn_end(&mut counts, position.offset))?;
         }
         counts.check()?;
@@ -93,8 +109,12 @@ impl LogReading<'_> {
             // The channels are closed first, so that neither thread waits for one that has stopped.
             drop(blocks);
             drop(to_store);
-            storer.join().map_err(|_| PipelineError::Stopped("storing"))??;
-            let end = cutter.join().map_err(|_| PipelineError::Stopped("reading"))??;
+            storer
+                .join()
+                .map_err(|_| PipelineError::Stopped("storing"))??;
+            let end = cutter
+                .join()
+                .map_err(|_| PipelineError::Stopped("reading"))??;
             made?;
             let counts = maker.total;
             counts.check()?;
@@ -117,7 +137,14 @@ impl LogReading<'_> {
         let mut ordinal = first_ordinal;
         let outcome = read_frame(reader, frame, &mut |mut event| {
             self.lists.classify(&mut event);
-            out(Place { source, frame: frame.number, ordinal }, &event);
+            out(
+                Place {
+                    source,
+                    frame: frame.number,
+                    ordinal,
+                },
+                &event,
+            );
             ordinal += 1;
         });
         counts.read += lines;
@@ -129,8 +156,20 @@ impl LogReading<'_> {
             Outcome::Rejected(reason) => {
                 counts.reject_many(reason, lines);
                 let length = u32::try_from(frame.length).unwrap_or(u32::MAX);
-                let reject = Reject { time: None, reason, offset: frame.offset, length };
-                out(Place { source, frame: frame.number, ordinal }, &Event::Reject(reject));
+                let reject = Reject {
+                    time: None,
+                    reason,
+                    offset: frame.offset,
+                    length,
+                };
+                out(
+                    Place {
+                        source,
+                        frame: frame.number,
+                        ordinal,
+                    },
+                    &Event::Reject(reject),
+                );
             }
         }
     }
@@ -140,13 +179,22 @@ impl LogReading<'_> {
 fn count_torn_end(counts: &mut Counts, offset: u64) -> Event<'static> {
     counts.read += 1;
     counts.reject(RejectReason::TornEnd);
-    Event::Reject(Reject { time: None, reason: RejectReason::TornEnd, offset, length: 0 })
+    Event::Reject(Reject {
+        time: None,
+        reason: RejectReason::TornEnd,
+        offset,
+        length: 0,
+    })
 }
 
 /// What goes from the cutting thread to the reading one.
 enum Piece {
     /// A block, how many bytes of the source end with it, and their digest.
-    Block { block: Block, end: u64, digest: Option<[u8; 32]> },
+    Block {
+        block: Block,
+        end: u64,
+        digest: Option<[u8; 32]>,
+    },
     /// The compressed input broke off here.
     Torn { line: u64, offset: u64 },
 }
@@ -157,16 +205,27 @@ struct End {
     digest: [u8; 32],
 }
 
-fn cut(input: Opened, framing: crate::logs::Framing, out: &Sender<Piece>) -> Result<End, PipelineError> {
+fn cut(
+    input: Opened,
+    framing: crate::logs::Framing,
+    out: &Sender<Piece>,
+) -> Result<End, PipelineError> {
     let (reader, trail) = Trail::of(input.reader);
     let mut framer = Framer::new(reader, framing);
     loop {
         let mut block = Block::new();
-        if !framer.fill(&mut block).map_err(|error| input.name.error(error))? {
+        if !framer
+            .fill(&mut block)
+            .map_err(|error| input.name.error(error))?
+        {
             break;
         }
         let end = framer.position().offset;
-        let piece = Piece::Block { block, end, digest: trail.digest_at(end) };
+        let piece = Piece::Block {
+            block,
+            end,
+            digest: trail.digest_at(end),
+        };
         if out.send(piece).is_err() {
             // The reading thread has stopped; it knows why.
             break;
@@ -174,13 +233,19 @@ fn cut(input: Opened, framing: crate::logs::Framing, out: &Sender<Piece>) -> Res
     }
     let position = framer.position();
     if input.torn.is_set() {
-        let torn = Piece::Torn { line: position.line, offset: position.offset };
+        let torn = Piece::Torn {
+            line: position.line,
+            offset: position.offset,
+        };
         if out.send(torn).is_err() {
             return Err(PipelineError::Stopped("reading"));
         }
     }
     let digest = trail.digest_at(position.offset).unwrap_or_default();
-    Ok(End { length: position.offset, digest })
+    Ok(End {
+        length: position.offset,
+        digest,
+    })
 }
 
 fn deposit_all(deposit: &Deposit<'_>, batches: &Receiver<Prepared>) -> Result<(), PipelineError> {
@@ -228,7 +293,11 @@ impl<'a> BatchMaker<'a> {
         }
     }
 
-    fn run(&mut self, pieces: &Receiver<Piece>, out: &Sender<Prepared>) -> Result<(), PipelineError> {
+    fn run(
+        &mut self,
+        pieces: &Receiver<Piece>,
+        out: &Sender<Prepared>,
+    ) -> Result<(), PipelineError> {
         for piece in pieces {
             match piece {
                 Piece::Block { block, end, digest } => {
@@ -242,7 +311,11 @@ impl<'a> BatchMaker<'a> {
                 }
                 Piece::Torn { line, offset } => {
                     let event = count_torn_end(&mut self.counts, offset);
-                    let place = Place { source: self.source.id, frame: line, ordinal: 0 };
+                    let place = Place {
+                        source: self.source.id,
+                        frame: line,
+                        ordinal: 0,
+                    };
                     self.batch.add(place, &event, self.names);
                 }
             }
@@ -268,7 +341,8 @@ impl<'a> BatchMaker<'a> {
                 );
                 self.total.read += u64::from(frame.lines);
                 self.total.bytes += frame.length;
-                self.total.ignore_many(IgnoreReason::AlreadyStored, u64::from(frame.lines));
+                self.total
+                    .ignore_many(IgnoreReason::AlreadyStored, u64::from(frame.lines));
                 continue;
             }
             self.new_frame(block, &frame);
@@ -325,37 +399,38 @@ fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {
     let bytes = block.bytes();
     let from = usize::try_from(frame.offset - block.first().offset).unwrap_or(bytes.len());
     let rest = bytes.get(from..).unwrap_or_default();
-    usize::try_from(frame.length).ok().and_then(|length| rest.get(..length)).unwrap_or(rest)
+    usize::try_from(frame.length)
+        .ok()
+        .and_then(|length| rest.get(..length))
+        .unwrap_or(rest)
 }
 
-impl Prepared {
-    /// An empty batch of a source.
-    pub fn of(source: &OpenSource) -> Self {
-        let mut entry = BatchIngested::of(source.id);
-        entry.kind = source.kind.as_str().to_owned();
-        entry.format.clone_from(&source.format);
-        entry.tool_version = env!("CARGO_PKG_VERSION").to_owned();
-        Prepared {
-            entry,
-            rows: std::collections::BTreeMap::new(),
-            originals: crate::store::originals::Batch::default(),
-            torn: false,
-        }
+/// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.
+pub fn detect(
+    mut input: Opened,
+) -> Result<(Option<&'static dyn LogFormat>, Option<Opened>), PipelineError> {
+    let mut start = Vec::new();
+    let limit = crate::logs::framing::BLOCK_SIZE as u64;
+    input
+        .reader
+        .by_ref()
+        .take(limit)
+        .read_to_end(&mut start)
+        .map_err(|error| input.name.error(error))?;
+    if start.is_empty() && !input.torn.is_set() {
+        return Ok((None, None));
     }
-
-    /// Adds a row.
-    pub fn add(&mut self, place: Place, event: &Event<'_>, names: &mut Names) {
-        if let Some(time) = event.time() {
-            let earlier = self.entry.first_time.is_none_or(|first| time < first);
-            let later = self.entry.last_time.is_none_or(|last| time > last);
-            let at = |keep: bool, old: Option<Timestamp>| if keep { Some(time) } else { old };
-            self.entry.first_time = at(earlier, self.entry.first_time);
-            self.entry.last_time = at(later, self.entry.last_time);
-        }
-        let table = event.table();
-        let rows = &mut self.rows.entry(table.name).or_insert_with(|| (table, Vec::new())).1;
-        let mut encoder = RowBinary::onto(std::mem::take(rows), names);
-        encoder.row(place, event);
-        *rows = encoder.into_bytes();
+    let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
+    // The last piece is a line cut off, unless the source ends there.
+    if start.len() as u64 == limit && lines.len() > 1 {
+        lines.pop();
     }
+    let lines: Vec<&[u8]> = lines
+        .into_iter()
+        .take(crate::logs::SAMPLE_LINES)
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+        .collect();
+    let format = crate::logs::likeliest(&lines).map(|(format, _)| format);
+    input.reader = Box::new(std::io::Cursor::new(start).chain(input.reader));
+    Ok((format, Some(input)))
 }

@@ -106,7 +106,11 @@ impl InputName {
             }
         };
         let (reader, torn) = decompressed(raw).map_err(|source| self.error(source))?;
-        Ok(Opened { name: self.clone(), reader, torn })
+        Ok(Opened {
+            name: self.clone(),
+            reader,
+            torn,
+        })
     }
 
     /// Whether it is a regular file, which can be read twice.
@@ -273,7 +277,13 @@ fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Sen
     let torn = Torn::default();
     if magic == [0x1f, 0x8b] {
         let gz = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
-        Ok((Box::new(UpToTheTear { gz, torn: torn.clone() }), torn))
+        Ok((
+            Box::new(UpToTheTear {
+                gz,
+                torn: torn.clone(),
+            }),
+            torn,
+        ))
     } else {
         Ok((Box::new(whole), torn))
     }
@@ -294,7 +304,9 @@ impl<R: Read> Read for UpToTheTear<R> {
             Err(error)
                 if matches!(
                     error.kind(),
-                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+                    io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
                 ) =>
             {
                 self.torn.0.store(true, Ordering::Relaxed);
@@ -364,7 +376,9 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(&b"0123456789\n".repeat(10_000)).unwrap();
         let packed = gz.finish().unwrap();
-        let mut opened = file(folder.path(), "a", &packed[..packed.len() / 2]).open().unwrap();
+        let mut opened = file(folder.path(), "a", &packed[..packed.len() / 2])
+            .open()
+            .unwrap();
         let mut bytes = Vec::new();
         opened.reader.read_to_end(&mut bytes).unwrap();
         assert!(opened.torn.is_set());

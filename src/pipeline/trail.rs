@@ -30,9 +30,19 @@ const LAG: usize = 64 << 20;
 impl Trail {
     /// Wraps a reader.
     pub fn of<R: Read>(input: R) -> (Trailing<R>, Trail) {
-        let pending = Pending { digest: Context::new(&SHA256), hashed: 0, bytes: Vec::new() };
+        let pending = Pending {
+            digest: Context::new(&SHA256),
+            hashed: 0,
+            bytes: Vec::new(),
+        };
         let trail = Arc::new(Mutex::new(pending));
-        (Trailing { input, trail: Arc::clone(&trail) }, Trail(trail))
+        (
+            Trailing {
+                input,
+                trail: Arc::clone(&trail),
+            },
+            Trail(trail),
+        )
     }
 
     /// SHA-256 of the first `offset` bytes. Offsets are asked for in rising order; `None` if it is too late for this one,
@@ -60,7 +70,9 @@ impl<R: Read> Read for Trailing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         let mut pending = self.trail.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        pending
+            .bytes
+            .extend_from_slice(buffer.get(..read).unwrap_or_default());
         if pending.bytes.len() > LAG {
             let step = pending.bytes.len() - LAG / 2;
             pending.hash(step);
@@ -71,7 +83,9 @@ impl<R: Read> Read for Trailing<R> {
 
 impl std::fmt::Debug for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pending").field("hashed", &self.hashed).finish_non_exhaustive()
+        f.debug_struct("Pending")
+            .field("hashed", &self.hashed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,151 @@
 //! One client of ClickHouse's HTTP interface; schema, inserts, queries; the embedded engine.
+//!
+//! Everything that is read comes here before it is judged. The same client speaks to the engine on a
+//! data folder (in this process or another, over a Unix socket) and to a ClickHouse server. Its calls
+//! wait for the answer: they are for plain threads, not for tasks of an async runtime.
+//!
+//! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
+mod client;
+mod engine;
+mod error;
+mod migrate;
+/// Tokens of accounts, and the sealed table back to names.
 pub mod names;
+mod open;
+/// Originals, packed and sealed by batch.
 pub mod originals;
+mod queries;
+/// Sealing of what lies beside the engine.
 pub mod sealed;
+mod settings;
+mod sql;
+mod unix;
+
+#[cfg(test)]
+pub(crate) mod scratch;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+pub use engine::{EngineError, LIBRARY_VERSION};
+pub use error::{Refusal, StoreError};
+pub use migrate::Applied;
+pub use open::{Serving, Store};
+pub use queries::{QUERIES, query};
+pub use settings::{Embedded, Server, StoreSettings};
+pub use sql::{Params, Sql};
+
+use crate::record::Table;
+use client::{Call, onto};
+
+impl Store {
+    /// Adds rows to a table: RowBinary, as [`crate::record::RowBinary`] writes them. Rows with a token
+    /// that was stored before are not stored again.
+    pub fn insert(
+        &self,
+        table: &'static Table,
+        rows: Vec<u8>,
+        token: Option<&str>,
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.insert_streamed(table, std::iter::once(rows), token)
+    }
+
+    /// Adds rows that come in pieces, wherever they are cut, in bounded memory.
+    pub fn insert_streamed(
+        &self,
+        table: &'static Table,
+        pieces: impl Iterator<Item = Vec<u8>>,
+        token: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let what = format!("rows for {}", table.name);
+        let mut settings = vec![("max_partitions_per_insert_block", "0")];
+        settings.extend(token.map(|token| ("insert_deduplication_token", token)));
+        let rows = pieces.map(Bytes::from);
+        self.caller()?
+            .insert(&what, migrate::insert_statement(table), rows, &settings)
+    }
+
+    /// Runs a statement that has no answer.
+    pub fn run(&self, sql: Sql, params: &Params) -> Result<(), StoreError> {
+        self.ask(sql, params, "Null", &mut |_| Ok(()))
+    }
+
+    /// The rows of an answer. Field names are the names of its columns; 64-bit integers are numbers.
+    pub fn rows<T: DeserializeOwned>(
+        &self,
+        sql: Sql,
+        params: &Params,
+    ) -> Result<Vec<T>, StoreError> {
+        let answer = self.bytes(sql, params, "JSONEachRow")?;
+        answer
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                serde_json::from_slice(line).map_err(|error| StoreError::Shape {
+                    what: sql.id().to_owned(),
+                    reason: shape(&error),
+                })
+            })
+            .collect()
+    }
+
+    /// An answer as one piece, in any format of the engine.
+    pub fn bytes(&self, sql: Sql, params: &Params, format: &str) -> Result<Vec<u8>, StoreError> {
+        let mut answer = Vec::new();
+        self.ask(sql, params, format, &mut |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(answer)
+    }
+
+    /// An answer as it comes, in bounded memory for formats that go row by row.
+    pub fn stream(
+        &self,
+        sql: Sql,
+        params: &Params,
+        format: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        self.ask(sql, params, format, &mut onto(sql.id(), out))
+    }
+
+    fn ask(
+        &self,
+        sql: Sql,
+        params: &Params,
+        format: &str,
+        piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let call = Call {
+            what: sql.id(),
+            sql: sql.text(),
+            params,
+        };
+        self.caller()?.ask(&call, format, piece)
+    }
+}
+
+/// What does not fit, without the value that does not: `serde_json` puts values into its messages.
+fn shape(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once('`').map(|(_, rest)| rest.split_once('`')) {
+        Some(Some((field, _)))
+            if text.starts_with("missing field") || text.starts_with("unknown field") =>
+        {
+            format!("field `{field}` is missing or unknown")
+        }
+        _ => format!(
+            "a value has another type, at column {} of its line",
+            error.column()
+        ),
+    }
+}

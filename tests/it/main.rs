@@ -1,1 +1,5 @@
-fn main() {}
+//! Whole-program tests: they run the built program as a person would, each in a home of its own.
+
+mod again;
+mod home;
+mod secret;

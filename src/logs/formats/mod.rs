@@ -2,10 +2,16 @@
 
 use super::format::LogFormat;
 
+mod isc_dhcpd;
+mod radius_detail;
 mod squid_native;
 
 /// Every format, in the order in which ties of likeness are broken.
-pub static FORMATS: &[&dyn LogFormat] = &[&squid_native::SquidNative];
+pub static FORMATS: &[&dyn LogFormat] = &[
+    &squid_native::SquidNative,
+    &isc_dhcpd::IscDhcpd,
+    &radius_detail::RadiusDetail,
+];
 
 /// The format with this name.
 pub fn format(name: &str) -> Option<&'static dyn LogFormat> {

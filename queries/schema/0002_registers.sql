@@ -1,0 +1,89 @@
+-- id: schema/0002_registers
+-- title: The registers: establishments, networks, links, accounts, devices
+-- reader: attribution and reports
+-- window: all
+-- why: an address is worth nothing without knowing whose it was; names of people stand here as tokens only
+-- A line replaces an earlier line about the same thing that begins at the same time; a line is never taken
+-- away, it is ended by its valid_to. Ask with FINAL.
+
+CREATE TABLE IF NOT EXISTS establishments
+(
+    source_id FixedString(16) CODEC(ZSTD(1)),
+    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    ordinal UInt32 CODEC(ZSTD(1)),
+    establishment String,
+    name String,
+    kind String,
+    urn String,
+    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (establishment, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
+
+CREATE TABLE IF NOT EXISTS networks
+(
+    source_id FixedString(16) CODEC(ZSTD(1)),
+    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    ordinal UInt32 CODEC(ZSTD(1)),
+    first_ip IPv6,
+    last_ip IPv6,
+    bits UInt8,
+    establishment String,
+    segment String,
+    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (first_ip, bits, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
+
+CREATE TABLE IF NOT EXISTS links
+(
+    source_id FixedString(16) CODEC(ZSTD(1)),
+    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    ordinal UInt32 CODEC(ZSTD(1)),
+    link String,
+    establishment String,
+    down_bits_per_second UInt64,
+    up_bits_per_second UInt64,
+    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (establishment, link, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
+
+CREATE TABLE IF NOT EXISTS accounts
+(
+    source_id FixedString(16) CODEC(ZSTD(1)),
+    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    ordinal UInt32 CODEC(ZSTD(1)),
+    account_token LowCardinality(String),
+    establishment String,
+    role String,
+    year_group String,
+    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (account_token, establishment, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
+
+CREATE TABLE IF NOT EXISTS devices
+(
+    source_id FixedString(16) CODEC(ZSTD(1)),
+    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    ordinal UInt32 CODEC(ZSTD(1)),
+    mac String,
+    owner_token LowCardinality(String),
+    shared Bool,
+    establishment String,
+    description String,
+    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (mac, valid_from)
+SETTINGS non_replicated_deduplication_window = 10000 /* storage */;

@@ -1,0 +1,205 @@
+//! Claims: who says that an address was theirs, and for how long, once sessions, leases and registers are set against each other.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::record::{AccountToken, Basis, Mac, Timestamp};
+
+use super::leases::Holding;
+use super::registers::{Registers, validity};
+use super::sessions::Session;
+use super::{End, RowRef, Span};
+
+/// A claim on an address.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    /// Who; none for a device that several people use.
+    pub(super) account: Option<AccountToken>,
+    /// How strong.
+    pub(super) basis: Basis,
+    /// For how long.
+    pub(super) span: Span,
+    /// The card behind it, if it is known.
+    pub(super) mac: Option<Mac>,
+    /// The rows it rests on.
+    pub(super) rests_on: Vec<RowRef>,
+}
+
+/// A part of a session's life on one address or one card.
+#[derive(Clone, Debug)]
+struct Stay<'a> {
+    session: &'a Session,
+    span: Span,
+    last_word: Timestamp,
+}
+
+/// The claims of all addresses, by their start. The holdings are cut where a session shows that they had ended.
+pub(super) fn claims(
+    sessions: &[Session],
+    holdings: &mut BTreeMap<IpAddr, Vec<Holding>>,
+    registers: &Registers,
+) -> BTreeMap<IpAddr, Vec<Claim>> {
+    let mut on_address: BTreeMap<IpAddr, Vec<Stay<'_>>> = BTreeMap::new();
+    let mut on_card: BTreeMap<Mac, Vec<Stay<'_>>> = BTreeMap::new();
+    for session in sessions {
+        for address in &session.addresses {
+            on_address.entry(address.ip).or_default().push(Stay {
+                session,
+                span: address.span,
+                last_word: address.last_word,
+            });
+        }
+        if let Some(mac) = session.mac {
+            on_card.entry(mac).or_default().push(Stay {
+                session,
+                span: session.span,
+                last_word: session.last_word,
+            });
+        }
+    }
+    on_card.values_mut().for_each(end_at_next_start);
+    let mut all: BTreeMap<IpAddr, Vec<Claim>> = BTreeMap::new();
+    for (ip, stays) in &mut on_address {
+        end_at_next_start(stays);
+        if let Some(held) = holdings.get_mut(ip) {
+            end_holdings(held, stays);
+            stays.iter_mut().for_each(|stay| end_at_lease(stay, held));
+        }
+        let claims = all.entry(*ip).or_default();
+        claims.extend(
+            stays
+                .iter()
+                .filter(|stay| !stay.span.is_empty())
+                .filter_map(by_address),
+        );
+    }
+    for (ip, held) in holdings.iter() {
+        let claims = all.entry(*ip).or_default();
+        for holding in held {
+            let stays = on_card.get(&holding.mac).map_or(&[][..], Vec::as_slice);
+            claims.extend(stays.iter().filter_map(|stay| by_card(stay, holding)));
+            claims.extend(by_device(holding, registers));
+        }
+    }
+    for claims in all.values_mut() {
+        claims.sort_by(|a, b| {
+            (a.span, a.basis, a.account, &a.rests_on).cmp(&(
+                b.span,
+                b.basis,
+                b.account,
+                &b.rests_on,
+            ))
+        });
+    }
+    all
+}
+
+/// A stay without a stop ends where the next begins, unless it was heard of after that: then both stand.
+fn end_at_next_start(stays: &mut Vec<Stay<'_>>) {
+    stays.sort_by_key(|stay| stay.span.from);
+    let starts: Vec<_> = stays
+        .iter()
+        .map(|stay| (stay.span.from, stay.session.account))
+        .collect();
+    for (index, stay) in stays.iter_mut().enumerate() {
+        if stay.span.end != End::Silence {
+            continue;
+        }
+        let next = starts.iter().skip(index + 1).find(|(from, account)| {
+            *from > stay.span.from && *from >= stay.last_word && *account != stay.session.account
+        });
+        if let Some((from, _)) = next {
+            stay.span.cut(*from, End::NextStart);
+        }
+    }
+}
+
+/// A holding ends where another card signs in on the address, unless the lease was spoken of after that.
+fn end_holdings(held: &mut Vec<Holding>, stays: &[Stay<'_>]) {
+    for holding in held.iter_mut() {
+        let other = stays.iter().find(|stay| {
+            stay.session.mac.is_some_and(|mac| mac != holding.mac)
+                && stay.span.from > holding.span.from
+                && stay.span.from >= holding.last_word
+        });
+        if let Some(stay) = other {
+            holding.span.cut(stay.span.from, End::OtherCard);
+        }
+    }
+    held.retain(|holding| !holding.span.is_empty());
+}
+
+/// A stay ends where its address goes to another card or is given back, unless it was heard of after that.
+fn end_at_lease(stay: &mut Stay<'_>, held: &[Holding]) {
+    let at_start = held
+        .iter()
+        .find(|holding| holding.span.contains(stay.span.from));
+    let Some(mac) = stay.session.mac.or(at_start.map(|holding| holding.mac)) else {
+        return;
+    };
+    for holding in held {
+        let (at, end) = if holding.mac != mac {
+            (holding.span.from, End::OtherCard)
+        } else if holding.span.end == End::Released {
+            (holding.span.to, End::Released)
+        } else {
+            continue;
+        };
+        if at > stay.span.from && at >= stay.last_word {
+            stay.span.cut(at, end);
+        }
+    }
+}
+
+fn by_address(stay: &Stay<'_>) -> Option<Claim> {
+    Some(Claim {
+        account: Some(stay.session.account?),
+        basis: stay.session.basis,
+        span: stay.span,
+        mac: stay.session.mac,
+        rests_on: stay.session.rests_on.clone(),
+    })
+}
+
+/// Signed in with a card, and the card had the address.
+fn by_card(stay: &Stay<'_>, holding: &Holding) -> Option<Claim> {
+    let span = stay.span.and(&holding.span)?;
+    let rests_on = [stay.session.rests_on.as_slice(), &holding.rests_on].concat();
+    Some(Claim {
+        account: Some(stay.session.account?),
+        basis: stay.session.basis,
+        span,
+        mac: Some(holding.mac),
+        rests_on,
+    })
+}
+
+/// The card had the address, and the register says whose it is.
+fn by_device(holding: &Holding, registers: &Registers) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    for device in registers.devices_of(holding.mac) {
+        let Some(span) = holding
+            .span
+            .and(&validity(device.valid_from, device.valid_to))
+        else {
+            continue;
+        };
+        let account = device.owner.filter(|_| !device.shared);
+        if account.is_none() && !device.shared {
+            continue;
+        }
+        let mut rests_on = holding.rests_on.clone();
+        rests_on.push(RowRef {
+            table: "devices",
+            place: device.place,
+        });
+        claims.push(Claim {
+            account,
+            basis: Basis::Lease,
+            span,
+            mac: Some(holding.mac),
+            rests_on,
+        });
+    }
+    claims
+}

@@ -1,0 +1,143 @@
+//! A file of packets: finds out which format it is, undoes gzip, numbers the frames.
+
+use std::io::{Cursor, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use super::classic::Classic;
+use super::next_generation::NextGeneration;
+use super::window::Window;
+use super::{CaptureError, Step};
+use crate::record::{Packet, RejectReason, Timestamp};
+
+/// A capture in pcap or pcapng, plain or gzipped; the first bytes decide which.
+pub struct CaptureFile {
+    window: Window,
+    format: Format,
+    frames: u64,
+    ended: bool,
+}
+
+enum Format {
+    Classic(Classic),
+    NextGeneration(NextGeneration),
+}
+
+/// What a format found; a frame's bytes are the last `captured` that the window passed, but for `behind`.
+pub(super) enum Found {
+    /// A frame.
+    Frame {
+        time: Timestamp,
+        link_type: u16,
+        wire_length: u32,
+        captured: usize,
+        /// How far back the frame begins.
+        behind: usize,
+    },
+    /// No frame.
+    Damage {
+        reason: RejectReason,
+        offset: u64,
+        length: u64,
+    },
+}
+
+impl CaptureFile {
+    /// Begins to read. Fails only when this is no capture at all.
+    pub fn open(input: Box<dyn Read + Send>) -> Result<CaptureFile, CaptureError> {
+        let mut window = Window::new(unpacked(input)?);
+        if !window.ready(1)? {
+            return Err(CaptureError::Empty);
+        }
+        window.ready(24)?;
+        let format = if let Some(format) = Classic::begin(&mut window) {
+            Format::Classic(format)
+        } else if let Some(format) = NextGeneration::begin(&window) {
+            Format::NextGeneration(format)
+        } else {
+            let head: Vec<String> = window.rest().iter().take(4).map(hex).collect();
+            return Err(CaptureError::UnknownFormat(head.join(" ")));
+        };
+        Ok(CaptureFile {
+            window,
+            format,
+            frames: 0,
+            ended: false,
+        })
+    }
+
+    /// The next frame or damage; `None` at the end.
+    pub fn next_step(&mut self) -> Result<Option<Step<'_>>, CaptureError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let found = match &mut self.format {
+            Format::Classic(format) => format.next(&mut self.window)?,
+            Format::NextGeneration(format) => format.next(&mut self.window)?,
+        };
+        match found {
+            Some(Found::Frame {
+                time,
+                link_type,
+                wire_length,
+                captured,
+                behind,
+            }) => {
+                self.frames += 1;
+                Ok(Some(Step::Packet(Packet {
+                    number: self.frames,
+                    time,
+                    link_type,
+                    wire_length,
+                    bytes: self.window.passed_just_now(behind, captured),
+                })))
+            }
+            Some(Found::Damage {
+                reason,
+                offset,
+                length,
+            }) => Ok(Some(Step::Damage {
+                reason,
+                offset,
+                length: u32::try_from(length).unwrap_or(u32::MAX),
+            })),
+            None => {
+                self.ended = true;
+                Ok(self.window.is_broken().then(|| Step::Damage {
+                    reason: RejectReason::TornEnd,
+                    offset: self.window.offset(),
+                    length: 0,
+                }))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for CaptureFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaptureFile")
+            .field("frames", &self.frames)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bytes without gzip, if there was any.
+fn unpacked(mut input: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, CaptureError> {
+    let mut head = Vec::with_capacity(2);
+    input
+        .by_ref()
+        .take(2)
+        .read_to_end(&mut head)
+        .map_err(CaptureError::Read)?;
+    let is_gzip = head == [0x1f, 0x8b];
+    let whole = Cursor::new(head).chain(input);
+    Ok(if is_gzip {
+        Box::new(MultiGzDecoder::new(whole))
+    } else {
+        Box::new(whole)
+    })
+}
+
+fn hex(byte: &u8) -> String {
+    format!("{byte:02x}")
+}

@@ -1,0 +1,1 @@
+//! Captures read as a whole, from bytes made here.

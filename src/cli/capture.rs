@@ -1,0 +1,250 @@
+//! `invigil capture`: packets to flows.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ArgGroup;
+use serde_json::json;
+
+use crate::capture::{Device, DeviceOptions};
+use crate::classify::ListIndex;
+use crate::clock;
+use crate::config::ContentPolicy;
+use crate::flow::MeterOptions;
+use crate::keys::{self, Purpose};
+use crate::ledger::FrameNonces;
+use crate::pipeline::capture::{CaptureCounts, Packets, Pace, StoredCapture, each_record, open_file};
+use crate::pipeline::deposit::Deposit;
+use crate::pipeline::history::History;
+use crate::pipeline::input::InputName;
+use crate::pipeline::lists;
+use crate::pipeline::output::Kinds;
+use crate::pipeline::sources::{self, CAPTURE_FORMAT};
+use crate::pipeline::{PipelineError, stop};
+use crate::record::{SourceId, SourceKind};
+
+use super::context::{Context, Exit};
+use super::output_args::OutputArgs;
+
+/// Packets to flows.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    group(ArgGroup::new("source").required(true).args(["read", "interface"])),
+    after_help = "Examples:\n  invigil capture -r morning.pcap.gz --to table\n  invigil capture -r - --to jsonl < morning.pcapng\n  invigil capture -r *.pcap\n  invigil capture -i eth1 --filter 'not port 22'"
+)]
+pub struct Args {
+    /// Read these files (pcap or pcapng, also gzipped); `-` is standard input.
+    #[arg(short, long, value_name = "FILE", num_args = 1..)]
+    read: Vec<PathBuf>,
+    /// Read this device until interrupted.
+    #[arg(short, long, value_name = "DEVICE")]
+    interface: Option<String>,
+    /// Keep only what this filter lets pass, in libpcap's language; devices only.
+    #[arg(long, value_name = "FILTER", requires = "interface")]
+    filter: Option<String>,
+    /// Bytes kept of each frame while it is looked at; devices only.
+    #[arg(long, value_name = "BYTES", default_value_t = 65_535, requires = "interface")]
+    snaplen: u32,
+    /// Stop after so many seconds; devices only.
+    #[arg(long, value_name = "SECONDS", requires = "interface")]
+    seconds: Option<u64>,
+    /// Do not look for applications, names and fingerprints.
+    #[arg(long)]
+    no_applications: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let options = meter_options(args, context)?;
+    let counts = match args.output.format() {
+        Some(_) => print(args, context, &options)?,
+        None => store(args, context, &options)?,
+    };
+    args.output.write_counts(&counts_json(&counts))?;
+    context.tell(sentence(&counts));
+    Ok(Exit::Done)
+}
+
+fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions> {
+    let config = &context.config.capture;
+    anyhow::ensure!(
+        config.content == ContentPolicy::Names || config.legal_basis.is_some(),
+        "content = \"full\" needs its legal basis: set legal_basis in [capture] of the configuration"
+    );
+    Ok(MeterOptions {
+        active_timeout_us: i64::from(config.active_timeout_seconds) * 1_000_000,
+        idle_timeout_us: i64::from(config.idle_timeout_seconds) * 1_000_000,
+        applications: !args.no_applications,
+        content: config.content == ContentPolicy::Full,
+        ..MeterOptions::default()
+    })
+}
+
+fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
+    let format = args.output.format().context("the store is no output")?;
+    let lists = lists::load(&context.places.data)?;
+    let mut total = CaptureCounts::default();
+    let mut output = args.output.open(context, format, Kinds::One("flow"), context.output_tokens(format)?)?;
+    let mut one = |packets: &mut Packets, name: &str, source| {
+        each_record(packets, name, source, options, &lists, |place, event| {
+            output.record(place, event).map_err(PipelineError::Output)
+        })
+    };
+    for path in &args.read {
+        let name = InputName::of(path);
+        let source = name.passing_source()?;
+        let mut packets = Packets::File(open_file(name.open()?)?);
+        total.add(&one(&mut packets, &name.to_string(), source)?);
+    }
+    if let Some(name) = &args.interface {
+        let mut packets = device(args, name, None)?;
+        total.add(&one(&mut packets, name, SourceId(keys::random()?))?);
+    }
+    output.finish()?;
+    Ok(total)
+}
+
+fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
+    let workshop = context.workshop()?;
+    let deposit = workshop.deposit();
+    let lists = lists::load(&context.places.data)?;
+    let mut names = context.names()?;
+    let mut total = CaptureCounts::default();
+    if context.config.capture.content == ContentPolicy::Full {
+        workshop.record_content_policy(&context.config.capture)?;
+    }
+    for path in &args.read {
+        let name = InputName::of(path);
+        let counts = if name.is_regular() {
+            store_file(&name, context, &workshop.keys, options, &lists, &deposit, &mut names)?
+        } else {
+            let resolved =
+                sources::of_session(SourceId(keys::random()?), SourceKind::Stream, CAPTURE_FORMAT);
+            deposit.open(&resolved.source, &name.to_string())?;
+            let mut packets = Packets::File(open_file(name.open()?)?);
+            StoredCapture {
+                source: &resolved.source,
+                options,
+                identity: None,
+                nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
+                lists: &lists,
+                names: &mut names,
+            }
+            .store(&mut packets, &name.to_string(), &deposit)?
+        };
+        total.add(&counts);
+    }
+    if let Some(name) = &args.interface {
+        let resolved =
+            sources::of_session(SourceId(keys::random()?), SourceKind::CaptureDevice, CAPTURE_FORMAT);
+        let mut packets = device(args, name, Some(STORE_EVERY_SECONDS))?;
+        deposit.open(&resolved.source, name)?;
+        let counts = StoredCapture {
+            source: &resolved.source,
+            options,
+            identity: None,
+            nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
+            lists: &lists,
+            names: &mut names,
+        }
+        .store(&mut packets, name, &deposit)?;
+        total.add(&counts);
+    }
+    Ok(total)
+}
+
+fn store_file(
+    name: &InputName,
+    context: &Context,
+    keys: &keys::KeyRing,
+    options: &MeterOptions,
+    lists: &ListIndex,
+    deposit: &Deposit<'_>,
+    names: &mut crate::store::names::Names,
+) -> anyhow::Result<CaptureCounts> {
+    let _one_at_a_time = sources::lock_files(&context.places.data)?;
+    let history = History::of(deposit.ledger.entries()?);
+    let identity = name.identify(history.points())?;
+    let resolved =
+        sources::of_file(&identity, &history, SourceKind::CaptureFile, CAPTURE_FORMAT, keys.id());
+    if resolved.complete {
+        return Ok(CaptureCounts { packets: resolved.counts_when_complete(), ..CaptureCounts::default() });
+    }
+    let mut packets = Packets::File(open_file(name.open()?)?);
+    deposit.open(&resolved.source, &name.to_string())?;
+    let stored = StoredCapture {
+        source: &resolved.source,
+        options,
+        identity: Some(&identity),
+        nonces: FrameNonces::new(&keys.key(Purpose::Nonces), resolved.source.id),
+        lists,
+        names,
+    };
+    Ok(stored.store(&mut packets, &name.to_string(), deposit)?)
+}
+
+/// Opens the device; it is read until the program is told to stop or the time is over.
+fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<Packets> {
+    let options = DeviceOptions { snaplen: args.snaplen, filter: args.filter.clone(), ..DeviceOptions::default() };
+    let device = Device::open(name, &options)
+        .context("capturing needs root, or the capability cap_net_raw on the program; see the devices with `ip link`")?;
+    let told_to_stop = stop::when_told()?;
+    let since = clock::Stopwatch::start();
+    let limit = args.seconds;
+    let mut stored_at = 0;
+    let pace = move || {
+        let seconds = since.elapsed().as_secs();
+        if told_to_stop.is_set() || limit.is_some_and(|limit| seconds >= limit) {
+            return Pace::Stop;
+        }
+        if store_every.is_some_and(|every| seconds >= stored_at + every) {
+            stored_at = seconds;
+            return Pace::Store;
+        }
+        Pace::Go
+    };
+    Ok(Packets::Device { device, pace: Box::new(pace) })
+}
+
+fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
+    let packets = &counts.packets;
+    json!({
+        "packets": packets.read,
+        "metered": packets.stored,
+        "rejected": packets.rejected,
+        "ignored": packets.ignored,
+        "held": packets.held,
+        "bytes": packets.bytes,
+        "flows": counts.flows,
+        "dropped": counts.dropped,
+        "reasons": packets.reasons,
+        "damage": counts.damage,
+    })
+}
+
+fn sentence(counts: &CaptureCounts) -> String {
+    let packets = &counts.packets;
+    let mut text = format!(
+        "packets {} = metered {} + rejected {} + ignored {} + held {}; flows {}; bytes {}; dropped {}",
+        packets.read,
+        packets.stored,
+        packets.rejected,
+        packets.ignored,
+        packets.held,
+        counts.flows,
+        packets.bytes,
+        counts.dropped
+    );
+    for (reason, frames) in &packets.reasons {
+        text.push_str(&format!("; {reason} {frames}"));
+    }
+    for (reason, places) in &counts.damage {
+        text.push_str(&format!("; damage {reason} {places}"));
+    }
+    text
+}
+
+/// How often what a device gave is brought to the store.
+const STORE_EVERY_SECONDS: u64 = 10;

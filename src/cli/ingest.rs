@@ -1,0 +1,230 @@
+//! `invigil ingest`: logs to events.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::clock;
+use crate::keys::{self, Purpose};
+use crate::ledger::FrameNonces;
+use crate::logs::{self, Fold, LogFormat, SourceSettings};
+use crate::pipeline::PipelineError;
+use crate::pipeline::history::History;
+use crate::pipeline::ingest::{LogReading, detect};
+use crate::pipeline::input::{InputName, Opened};
+use crate::pipeline::lists;
+use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
+use crate::pipeline::sources;
+use crate::record::{Counts, Event, SourceId, SourceKind};
+
+use super::context::{Context, Exit, OutputTokens};
+use super::output_args::OutputArgs;
+
+/// Logs to events.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil ingest access.log access.log.1.gz\n  invigil ingest --format radius_detail detail-20260302\n  zcat access.log.gz | invigil ingest --to jsonl -\n  invigil ingest --list-formats"
+)]
+pub struct Args {
+    /// The logs, also gzipped; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "list_formats")]
+    files: Vec<PathBuf>,
+    /// The format, or `auto` to tell it from the first lines.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    format: String,
+    /// List the formats and do nothing else.
+    #[arg(long)]
+    list_formats: bool,
+    /// The zone of times that name none, such as Europe/London; else the configuration's.
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+    /// What a local time means that comes twice, in the hour when the clocks go back.
+    #[arg(long, value_enum, default_value_t = FoldArg::Reject)]
+    fold: FoldArg,
+    /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What a local time means that comes twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum FoldArg {
+    /// Reject the line.
+    Reject,
+    /// The first of the two, in summer time.
+    First,
+    /// The second, in winter time.
+    Second,
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if args.list_formats {
+        return list_formats(context);
+    }
+    let settings = settings(args, context)?;
+    let counts = match args.output.format() {
+        Some(format) => print(args, context, &settings, format)?,
+        None => store(args, context, &settings)?,
+    };
+    args.output.write_counts(&counts_json(&counts))?;
+    context.tell(sentence(&counts));
+    Ok(Exit::Done)
+}
+
+fn list_formats(context: &Context) -> anyhow::Result<Exit> {
+    if context.json {
+        let formats: Vec<_> = logs::FORMATS
+            .iter()
+            .map(|format| {
+                json!({ "name": format.name(), "title": format.title(), "extensions": format.extensions() })
+            })
+            .collect();
+        context.print_json(&formats.into())?;
+    } else {
+        let rows: Vec<Vec<String>> = logs::FORMATS
+            .iter()
+            .map(|format| {
+                vec![format.name().to_owned(), format.title().to_owned(), format.extensions().join(" ")]
+            })
+            .collect();
+        context.print_table(&["name", "title", "usual endings"], &rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn settings(args: &Args, context: &Context) -> anyhow::Result<SourceSettings> {
+    let zone = args.zone.as_deref().unwrap_or(&context.config.time.zone);
+    let fold = match args.fold {
+        FoldArg::Reject => Fold::Reject,
+        FoldArg::First => Fold::First,
+        FoldArg::Second => Fold::Second,
+    };
+    Ok(SourceSettings {
+        zone: TimeZone::get(zone)
+            .with_context(|| format!("there is no time zone {zone:?}: use a name such as Europe/London"))?,
+        reference: clock::now(),
+        fold,
+    })
+}
+
+fn print(
+    args: &Args,
+    context: &Context,
+    settings: &SourceSettings,
+    to: OutputFormat,
+) -> anyhow::Result<Counts> {
+    let lists = lists::load(&context.places.data)?;
+    let mut output = args.output.open(context, to, Kinds::Events, context.output_tokens(to)?)?;
+    let mut rejects = args.rejects.as_deref().map(|path| reject_file(path, context)).transpose()?;
+    let mut total = Counts::default();
+    for path in &args.files {
+        let name = InputName::of(path);
+        let source = name.passing_source()?;
+        let Some((format, input)) = format_of(args, name.open()?)? else { continue };
+        let reading = LogReading { format, settings, lists: &lists };
+        let counts = reading.each_record(input, source, |place, event| {
+            if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
+                rejects.record(place, event).map_err(PipelineError::Output)?;
+            }
+            output.record(place, event).map_err(PipelineError::Output)
+        })?;
+        total.add(&counts);
+    }
+    if let Some(rejects) = rejects {
+        rejects.finish()?;
+    }
+    output.finish()?;
+    Ok(total)
+}
+
+fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::Result<Counts> {
+    anyhow::ensure!(
+        args.rejects.is_none(),
+        "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
+    );
+    let workshop = context.workshop()?;
+    let deposit = workshop.deposit();
+    let lists = lists::load(&context.places.data)?;
+    let mut names = context.names()?;
+    let mut total = Counts::default();
+    for path in &args.files {
+        let name = InputName::of(path);
+        let _one_at_a_time =
+            name.is_regular().then(|| sources::lock_files(&context.places.data)).transpose()?;
+        let Some((format, input)) = format_of(args, name.open()?)? else { continue };
+        let resolved = if name.is_regular() {
+            let history = History::of(deposit.ledger.entries()?);
+            let identity = name.identify(history.points())?;
+            let id = workshop.keys.id();
+            sources::of_file(&identity, &history, SourceKind::LogFile, format.name(), id)
+        } else {
+            sources::of_session(SourceId(keys::random()?), SourceKind::Stream, format.name())
+        };
+        if resolved.complete {
+            total.add(&resolved.counts_when_complete());
+            continue;
+        }
+        deposit.open(&resolved.source, &name.to_string())?;
+        let reading = LogReading { format, settings, lists: &lists };
+        let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
+        let counts =
+            reading.store(input, &resolved.source, resolved.stored_bytes, &mut names, nonces, &deposit)?;
+        total.add(&counts);
+    }
+    Ok(total)
+}
+
+/// The format that was named, or the one that the first lines look like; nothing for an empty input.
+fn format_of(args: &Args, input: Opened) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
+    if args.format != "auto" {
+        let format = logs::format(&args.format).with_context(|| {
+            format!("there is no log format {:?}: see `invigil ingest --list-formats`", args.format)
+        })?;
+        return Ok(Some((format, input)));
+    }
+    let name = input.name.to_string();
+    let (likeliest, input) = detect(input)?;
+    let Some(input) = input else { return Ok(None) };
+    let format = likeliest.with_context(|| {
+        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`)")
+    })?;
+    Ok(Some((format, input)))
+}
+
+fn reject_file(
+    path: &std::path::Path,
+    context: &Context,
+) -> anyhow::Result<Output<'static, OutputTokens>> {
+    let file = std::fs::File::create(path).with_context(|| format!("cannot write to {}", path.display()))?;
+    let target = Target::Stream(Box::new(std::io::BufWriter::new(file)));
+    let tokens = context.output_tokens(OutputFormat::Jsonl)?;
+    Ok(Output::new(OutputFormat::Jsonl, Kinds::One("reject"), target, tokens))
+}
+
+pub(super) fn counts_json(counts: &Counts) -> serde_json::Value {
+    json!({
+        "read": counts.read,
+        "stored": counts.stored,
+        "rejected": counts.rejected,
+        "ignored": counts.ignored,
+        "records": counts.records,
+        "bytes": counts.bytes,
+        "reasons": counts.reasons,
+    })
+}
+
+pub(super) fn sentence(counts: &Counts) -> String {
+    let mut text = format!(
+        "lines read {} = stored {} + rejected {} + ignored {}; records {}",
+        counts.read, counts.stored, counts.rejected, counts.ignored, counts.records
+    );
+    for (reason, frames) in &counts.reasons {
+        text.push_str(&format!("; {reason} {frames}"));
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! DNS in clear, over UDP and TCP, with its kin on the local network (mDNS, LLMNR): the names that were asked for.
+
+use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::flow::bytes::Bytes;
+use crate::record::ApplicationClass;
+
+pub(super) struct Dns;
+
+/// How many different names of a flow are kept.
+const MOST_NAMES: usize = 64;
+/// How many questions of a message are read.
+const MOST_QUESTIONS: u16 = 32;
+/// The longest name (RFC 1035, 2.3.4).
+const LONGEST_NAME: usize = 255;
+
+impl Application for Dns {
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        let is_usual = [53, 5353, 5355].iter().any(|port| talk.has_port(*port));
+        let said = talk.now();
+        if !talk.is_tcp() {
+            return match questions(said) {
+                Some(message) if is_usual || message.is_plain => Answer::Mine,
+                _ => Answer::NotMine,
+            };
+        }
+        let mut stream = Bytes::new(said);
+        match stream.counted16() {
+            Some(message) => match questions(message.rest()) {
+                Some(found) if is_usual || found.is_plain => Answer::Mine,
+                _ => Answer::NotMine,
+            },
+            None if is_usual => Answer::NeedMore,
+            None => Answer::NotMine,
+        }
+    }
+
+    fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        let name = if talk.has_port(5353) {
+            "mdns"
+        } else if talk.has_port(5355) {
+            "llmnr"
+        } else {
+            "dns"
+        };
+        facts.name(name, ApplicationClass::Dns);
+        if talk.is_tcp() {
+            let mut stream = Bytes::new(talk.now());
+            while let Some(message) = stream.counted16() {
+                note(message.rest(), facts);
+            }
+        } else {
+            note(talk.packet, facts);
+        }
+        if facts.dns_queries.len() < MOST_NAMES {
+            Hearing::GoOn
+        } else {
+            Hearing::Enough
+        }
+    }
+}
+
+/// The questions of a message.
+struct Questions {
+    names: Vec<String>,
+    /// Whether this can hardly be anything else: one ordinary question and flags that fit it.
+    is_plain: bool,
+}
+
+fn note(message: &[u8], facts: &mut Facts) {
+    let names = questions(message)
+        .map(|questions| questions.names)
+        .unwrap_or_default();
+    for name in names {
+        if facts.dns_queries.len() < MOST_NAMES && !facts.dns_queries.contains(&name) {
+            facts.dns_queries.push(name);
+        }
+    }
+}
+
+/// Reads a message's head and questions (RFC 1035, 4.1); `None` if it is none.
+fn questions(message: &[u8]) -> Option<Questions> {
+    let mut reader = Bytes::new(message);
+    reader.skip(2)?;
+    let flags = reader.be16()?;
+    let asked = reader.be16()?;
+    let answers = reader.be16()?;
+    let authorities = reader.be16()?;
+    let additional = reader.be16()?;
+    let is_answer = flags & 0x8000 != 0;
+    let operation = flags >> 11 & 0x0f;
+    if operation > 6 || asked > MOST_QUESTIONS || answers.max(authorities).max(additional) > 1_000 {
+        return None;
+    }
+    if asked == 0 && !is_answer && answers == 0 {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut is_plain = operation == 0 && asked == 1 && flags & 0x0040 == 0;
+    for _ in 0..asked {
+        let name = name(message, &mut reader)?;
+        let kind = reader.be16()?;
+        let class = reader.be16()?;
+        is_plain &=
+            matches!(kind, 1..=65 | 99..=110 | 249..=258) && class == 1 && name.contains('.');
+        if !name.is_empty() {
+            names.push(name);
+        }
+    }
+    is_plain &= is_answer || (answers == 0 && authorities == 0 && additional <= 2);
+    is_plain &=
+        !is_answer || answers > 0 || authorities > 0 || flags & 0x0f != 0 || reader.is_empty();
+    Some(Questions { names, is_plain })
+}
+
+/// A name in lower case without the dot at its end; follows a pointer backwards, a few times.
+fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
+    let mut name = String::new();
+    let mut jumped: Option<Bytes<'a>> = None;
+    let mut jumps = 0;
+    loop {
+        let from = jumped.as_mut().unwrap_or(reader);
+        let length = from.u8()?;
+        match length {
+            0 => return Some(name),
+            1..=63 => {
+                let label = from.take(usize::from(length))?;
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                push_label(&mut name, label);
+                if name.len() > LONGEST_NAME * 4 {
+                    return None;
+                }
+            }
+            192.. => {
+                let low = from.u8()?;
+                let at = usize::from(length & 0x3f) << 8 | usize::from(low);
+                jumps += 1;
+                if jumps > 8 {
+                    return None;
+                }
+                jumped = Some(Bytes::new(message.get(at..)?));
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// A label as zone files write it: what is no printable ASCII becomes `\DDD`, unless it is UTF-8 (as mDNS has it).
+fn push_label(name: &mut String, label: &[u8]) {
+    use std::fmt::Write as _;
+    if let Ok(text) = std::str::from_utf8(label)
+        && !text.chars().any(char::is_control)
+    {
+        name.extend(text.chars().flat_map(char::to_lowercase));
+        return;
+    }
+    for byte in label {
+        if byte.is_ascii_graphic() {
+            name.push(char::from(byte.to_ascii_lowercase()));
+        } else {
+            // Writing to a String can not fail.
+            let _ = write!(name, "\\{byte:03}");
+        }
+    }
+}

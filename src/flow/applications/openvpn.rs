@@ -1,0 +1,88 @@
+//! OpenVPN over UDP and TCP: the reset that opens a session and its answer (OpenVPN wire protocol draft).
+
+use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::flow::bytes::Bytes;
+use crate::record::ApplicationClass;
+
+pub(super) struct OpenVpn;
+
+/// Opcodes in the upper five bits; the key number, zero here, in the lower three.
+const CLIENT_RESETS: [u8; 3] = [1 << 3, 7 << 3, 10 << 3];
+const SERVER_RESETS: [u8; 2] = [2 << 3, 8 << 3];
+/// Opcode and session number.
+const SHORTEST: usize = 9;
+/// What a reset is at most: the third kind carries a wrapped key of up to a kilobyte.
+const LONGEST: usize = 1_500;
+/// The whole of a reset with nothing around it: number of acknowledgements and its own number, both zero.
+const BARE_TAIL: [u8; 5] = [0; 5];
+
+impl Application for OpenVpn {
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        let (Some(asked), Some(answered)) =
+            (message(talk, talk.asked()), message(talk, talk.answered()))
+        else {
+            return Answer::NeedMore;
+        };
+        let Some(asked) = asked else {
+            return if talk.asked().is_empty() {
+                Answer::NeedMore
+            } else {
+                Answer::NotMine
+            };
+        };
+        let Some(client) = reset(asked, &CLIENT_RESETS) else {
+            return Answer::NotMine;
+        };
+        let Some(answered) = answered else {
+            return if talk.answered().is_empty() {
+                Answer::NeedMore
+            } else {
+                Answer::NotMine
+            };
+        };
+        let Some(server) = reset(answered, &SERVER_RESETS) else {
+            return Answer::NotMine;
+        };
+        // The answer names the session that it answers, unless it is encrypted as a whole.
+        let names_it = answered
+            .get(SHORTEST..)
+            .is_some_and(|rest| rest.windows(8).any(|window| window == client));
+        let is_wrapped = asked.len() >= 54 && answered.len() >= 54;
+        if client != server && (names_it || is_wrapped) {
+            Answer::Mine
+        } else {
+            Answer::NotMine
+        }
+    }
+
+    fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        facts.name("openvpn", ApplicationClass::Vpn);
+        Hearing::Enough
+    }
+}
+
+/// The first message of a stream, where TCP puts its length before it. The outer `None`: not whole yet; the inner: none.
+#[expect(clippy::option_option, reason = "not yet and never are two answers")]
+fn message<'a>(talk: &Talk<'_>, said: &'a [u8]) -> Option<Option<&'a [u8]>> {
+    if said.is_empty() {
+        return Some(None);
+    }
+    if !talk.is_tcp() {
+        return Some(Some(said));
+    }
+    let mut stream = Bytes::new(said);
+    let length = usize::from(stream.be16()?);
+    if !(SHORTEST..=LONGEST).contains(&length) {
+        return Some(None);
+    }
+    stream.take(length).map(Some)
+}
+
+/// The session number of a reset.
+fn reset<'a>(message: &'a [u8], opcodes: &[u8]) -> Option<&'a [u8]> {
+    let mut header = Bytes::new(message);
+    let opcode = header.u8()?;
+    let session = header.take(8)?;
+    let is_long_enough = header.rest().len() >= BARE_TAIL.len() && message.len() <= LONGEST;
+    (opcodes.contains(&opcode) && is_long_enough && session != [0; 8]).then_some(session)
+}

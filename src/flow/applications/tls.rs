@@ -1,0 +1,124 @@
+//! TLS over TCP: the Client Hello across records and segments, and the version that the server chose.
+
+use super::client_hello::{Carrier, ClientHello, chosen_version, version_name};
+use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::flow::bytes::Bytes;
+use crate::record::ApplicationClass;
+
+pub(super) struct Tls;
+
+/// Record types.
+const HANDSHAKE: u8 = 22;
+/// Handshake messages.
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+/// The longest record (RFC 5246, 6.2.3).
+const LONGEST_RECORD: u16 = 16_384 + 2_048;
+/// Ports on which records in the middle of a stream are believed to be TLS.
+const USUAL_PORTS: [u16; 8] = [443, 465, 636, 853, 993, 995, 8443, 5061];
+
+impl Application for Tls {
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        if !talk.is_tcp() {
+            return Answer::NotMine;
+        }
+        let said = talk.now();
+        if said.len() < 6 {
+            let may_become = said.first().is_none_or(|kind| (20..=23).contains(kind));
+            return if may_become {
+                Answer::NeedMore
+            } else {
+                Answer::NotMine
+            };
+        }
+        let mut reader = Bytes::new(said);
+        let head = (|| {
+            Some((
+                reader.u8()?,
+                reader.u8()?,
+                reader.u8()?,
+                reader.be16()?,
+                reader.u8()?,
+            ))
+        })();
+        let Some((kind, 3, minor, length, first)) = head else {
+            return Answer::NotMine;
+        };
+        if minor > 4 || length == 0 || length > LONGEST_RECORD {
+            return Answer::NotMine;
+        }
+        match kind {
+            HANDSHAKE if matches!(first, CLIENT_HELLO | SERVER_HELLO) => Answer::Mine,
+            20..=23 if talk.ports.iter().any(|port| USUAL_PORTS.contains(port)) => Answer::Mine,
+            _ => Answer::NotMine,
+        }
+    }
+
+    fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        let asked = handshake(talk.asked());
+        let answered = handshake(talk.answered());
+        // The one who opened the connection is not always the one who says hello.
+        let hello = [&asked, &answered]
+            .into_iter()
+            .find_map(|said| message(said, CLIENT_HELLO));
+        let answer = [&answered, &asked]
+            .into_iter()
+            .find_map(|said| message(said, SERVER_HELLO));
+        if let Some(hello) = hello
+            && facts.ja4.is_empty()
+            && let Some(hello) = ClientHello::read(hello, Carrier::Tls)
+        {
+            hello.tell(Carrier::Tls, facts);
+        }
+        if let Some(version) = answer.and_then(chosen_version) {
+            facts.tls_version = version_name(version);
+        }
+        let (name, class) = kind_of_use(talk, &facts.alpn);
+        facts.name(name, class);
+        if answer.is_some() {
+            Hearing::Enough
+        } else {
+            Hearing::GoOn
+        }
+    }
+}
+
+/// What TLS is used for here, as the protocol it negotiates or else its port says.
+fn kind_of_use(talk: &Talk<'_>, alpn: &str) -> (&'static str, ApplicationClass) {
+    let any = |ports: &[u16]| ports.iter().any(|port| talk.has_port(*port));
+    match alpn {
+        "dot" => ("dns_over_tls", ApplicationClass::EncryptedDns),
+        _ if any(&[853]) => ("dns_over_tls", ApplicationClass::EncryptedDns),
+        "h2" | "http/1.1" | "http/1.0" => ("tls", ApplicationClass::Web),
+        _ if any(&[25, 465, 587, 993, 995]) => ("tls", ApplicationClass::Mail),
+        _ if any(&[443, 8443]) => ("tls", ApplicationClass::Web),
+        _ => ("tls", ApplicationClass::UnknownEncrypted),
+    }
+}
+
+/// The handshake's bytes out of the records they are cut into.
+fn handshake(said: &[u8]) -> Vec<u8> {
+    let mut reader = Bytes::new(said);
+    let mut bytes = Vec::new();
+    while let (Some(HANDSHAKE), Some(_), Some(length)) = (reader.u8(), reader.be16(), reader.be16())
+    {
+        match reader.take(usize::from(length)) {
+            Some(part) => bytes.extend_from_slice(part),
+            None => {
+                bytes.extend_from_slice(reader.rest());
+                break;
+            }
+        }
+    }
+    bytes
+}
+
+/// The body of the first message, if it is whole and of this kind.
+fn message(handshake: &[u8], kind: u8) -> Option<&[u8]> {
+    let mut reader = Bytes::new(handshake);
+    if reader.u8()? != kind {
+        return None;
+    }
+    let length = reader.be24()?;
+    reader.take(length as usize)
+}

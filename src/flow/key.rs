@@ -1,0 +1,132 @@
+//! What makes two packets belong to one flow: both ends and the protocol, the same for both directions.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::decode::Decoded;
+use crate::record::from_store_ip;
+
+/// Both ends of a flow in one order, whichever way the packet went. The order is that of Community ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    low: [u64; 2],
+    high: [u64; 2],
+    low_port: u16,
+    high_port: u16,
+    protocol: u8,
+}
+
+/// An end: the one that comes first in the key's order, or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Low,
+    High,
+}
+
+impl End {
+    pub(super) fn other(self) -> End {
+        match self {
+            End::Low => End::High,
+            End::High => End::Low,
+        }
+    }
+
+    pub(super) fn index(self) -> usize {
+        match self {
+            End::Low => 0,
+            End::High => 1,
+        }
+    }
+}
+
+impl Key {
+    /// The key of a packet, and which end sent it.
+    #[inline]
+    pub(super) fn of(packet: &Decoded<'_>) -> (Key, End) {
+        let (src_port, dst_port, is_one_way) = match packet.icmp {
+            Some((kind, code)) => icmp_ports(packet.protocol, kind, code),
+            None => (packet.src_port, packet.dst_port, false),
+        };
+        let forward = is_one_way || (packet.src, src_port) <= (packet.dst, dst_port);
+        let (low, low_port, high, high_port, from) = if forward {
+            (packet.src, src_port, packet.dst, dst_port, End::Low)
+        } else {
+            (packet.dst, dst_port, packet.src, src_port, End::High)
+        };
+        let key = Key {
+            low: halves(low),
+            high: halves(high),
+            low_port,
+            high_port,
+            protocol: packet.protocol,
+        };
+        (key, from)
+    }
+
+    pub(super) fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    pub(super) fn address(&self, end: End) -> IpAddr {
+        let [high, low] = match end {
+            End::Low => self.low,
+            End::High => self.high,
+        };
+        from_store_ip(Ipv6Addr::from(u128::from(high) << 64 | u128::from(low)))
+    }
+
+    /// The port of an end; for ICMP, the type or code that stands for it.
+    pub(super) fn key_port(&self, end: End) -> u16 {
+        match end {
+            End::Low => self.low_port,
+            End::High => self.high_port,
+        }
+    }
+
+    /// The port of an end; 0 for protocols without ports.
+    pub(super) fn port(&self, end: End) -> u16 {
+        if matches!(self.protocol, 1 | 58) {
+            0
+        } else {
+            self.key_port(end)
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves are cut on purpose"
+)]
+fn halves(address: u128) -> [u64; 2] {
+    [(address >> 64) as u64, address as u64]
+}
+
+/// Type and code as ports, so that a question and its answer meet; and whether the message is answered by none.
+/// The pairs are those of the Community ID specification.
+fn icmp_ports(protocol: u8, kind: u8, code: u8) -> (u16, u16, bool) {
+    let answer = match (protocol, kind) {
+        (1, 8) => 0,
+        (1, 0) => 8,
+        (1, 13) => 14,
+        (1, 14) => 13,
+        (1, 15) => 16,
+        (1, 16) => 15,
+        (1, 10) => 9,
+        (1, 9) => 10,
+        (1, 17) => 18,
+        (1, 18) => 17,
+        (58, 128) => 129,
+        (58, 129) => 128,
+        (58, 133) => 134,
+        (58, 134) => 133,
+        (58, 135) => 136,
+        (58, 136) => 135,
+        (58, 130) => 131,
+        (58, 131) => 130,
+        (58, 139) => 140,
+        (58, 140) => 139,
+        (58, 144) => 145,
+        (58, 145) => 144,
+        _ => return (u16::from(kind), u16::from(code), true),
+    };
+    (u16::from(kind), answer, false)
+}

@@ -1,0 +1,295 @@
+//! The flows under way: found by key, ended by time, end of connection or lack of room.
+//!
+//! Time is the packets' own, in file order. What ended in a second comes out when the second is over, ordered by
+//! first frame, so that the same packets give the same records in the same order.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::decode::{Decoded, flag};
+use super::entry::Entry;
+use super::key::{End, Key};
+use super::wheel::{Turn, Wheel};
+use super::{MeterOptions, MeteredFlow};
+use crate::record::{EndReason, Packet, Timestamp};
+
+/// How long a connection that has ended still takes in its last packets, in microseconds.
+const LINGER: i64 = 10_000_000;
+/// How many ended flows wait for their second to be over before they are given out early.
+const MOST_ENDED: usize = 65_536;
+
+pub(super) struct Table {
+    options: MeterOptions,
+    hasher: FixedState,
+    places: HashTable<u32>,
+    entries: Vec<Option<Entry>>,
+    tickets: u64,
+    free: Vec<u32>,
+    wheel: Wheel,
+    ended: Vec<MeteredFlow>,
+}
+
+impl Table {
+    pub(super) fn new(options: MeterOptions) -> Self {
+        Table {
+            hasher: FixedState::with_seed(options.seed),
+            options,
+            places: HashTable::new(),
+            entries: Vec::new(),
+            tickets: 0,
+            free: Vec::new(),
+            wheel: Wheel::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Lets time go on to this moment and gives out what ended on the way.
+    #[inline]
+    pub(super) fn tick(&mut self, time: Timestamp, out: &mut Vec<MeteredFlow>) {
+        let second = time.seconds();
+        if second > self.wheel.now() {
+            self.tick_to(second, out);
+        }
+    }
+
+    #[cold]
+    fn tick_to(&mut self, second: i64, out: &mut Vec<MeteredFlow>) {
+        self.wheel.begin(second);
+        self.give_out(out);
+        while let Some(turns) = self.wheel.advance(second) {
+            for turn in turns {
+                self.look(turn);
+            }
+            self.give_out(out);
+        }
+    }
+
+    /// Ends the entry whose turn it is, or puts it back.
+    fn look(&mut self, turn: Turn) {
+        let now = self.wheel.now();
+        let Some(entry) = self.entry(turn) else {
+            return;
+        };
+        let reason = if entry.is_closed {
+            EndReason::End
+        } else {
+            EndReason::Idle
+        };
+        let due = self.due(entry);
+        if due <= now {
+            self.remove(turn.index, reason);
+        } else {
+            self.place(turn, due);
+        }
+    }
+
+    fn entry(&self, turn: Turn) -> Option<&Entry> {
+        self.entries
+            .get(turn.index as usize)?
+            .as_ref()
+            .filter(|entry| entry.ticket == turn.ticket)
+    }
+
+    /// The second in which an entry is over if no packet comes.
+    fn due(&self, entry: &Entry) -> i64 {
+        entry.last.plus_micros(self.wait(entry)).seconds() + 1
+    }
+
+    fn wait(&self, entry: &Entry) -> i64 {
+        if entry.is_closed {
+            LINGER.min(self.options.idle_timeout_us)
+        } else {
+            self.options.idle_timeout_us
+        }
+    }
+
+    /// Counts a packet to its flow, which may be a new one.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        packet: &Packet<'_>,
+        decoded: &Decoded<'_>,
+        is_portless: bool,
+        out: &mut Vec<MeteredFlow>,
+    ) {
+        let (key, from) = Key::of(decoded);
+        let hash = self.hasher.hash_one(key);
+        let entries = &self.entries;
+        let found = self
+            .places
+            .find(
+                hash,
+                |at| matches!(entries.get(*at as usize), Some(Some(entry)) if entry.key == key),
+            )
+            .copied();
+        let index = match found {
+            Some(index) => {
+                self.cut_if_over(index, from, packet, decoded, is_portless);
+                index
+            }
+            None => self.begin(
+                hash,
+                Entry::begin(key, from, packet, decoded, is_portless),
+                out,
+            ),
+        };
+        let Some(Some(entry)) = self.entries.get_mut(index as usize) else {
+            return;
+        };
+        let was_closed = entry.is_closed;
+        entry.add(from, packet, decoded, &self.options);
+        if entry.is_closed && !was_closed {
+            self.schedule(index);
+        }
+        if self.ended.len() >= MOST_ENDED {
+            self.give_out(out);
+        }
+    }
+
+    /// Ends the flow that has this key, if the packet can not belong to it, and begins another in its place.
+    #[inline]
+    fn cut_if_over(
+        &mut self,
+        index: u32,
+        from: End,
+        packet: &Packet<'_>,
+        decoded: &Decoded<'_>,
+        is_portless: bool,
+    ) {
+        let Some(Some(entry)) = self.entries.get(index as usize) else {
+            return;
+        };
+        let is_fresh_syn = decoded
+            .tcp
+            .is_some_and(|tcp| tcp.flags & (flag::SYN | flag::ACK) == flag::SYN);
+        let quiet = packet.time.micros_since(entry.last);
+        let reason = if entry.is_closed && (is_fresh_syn || quiet > self.wait(entry)) {
+            EndReason::End
+        } else if quiet > self.wait(entry) {
+            EndReason::Idle
+        } else if packet.time.micros_since(entry.start()) > self.options.active_timeout_us {
+            EndReason::Active
+        } else {
+            return;
+        };
+        self.restart(
+            index,
+            reason,
+            Entry::begin(entry.key, from, packet, decoded, is_portless),
+        );
+    }
+
+    #[cold]
+    fn restart(&mut self, index: u32, reason: EndReason, mut next: Entry) {
+        let Some(Some(entry)) = self.entries.get_mut(index as usize) else {
+            return;
+        };
+        if reason == EndReason::Active {
+            next.continue_from(entry);
+        }
+        let earlier = std::mem::replace(entry, next);
+        self.ended.push(earlier.finish(reason));
+        self.schedule(index);
+    }
+
+    fn begin(&mut self, hash: u64, entry: Entry, out: &mut Vec<MeteredFlow>) -> u32 {
+        while self.places.len() >= self.options.max_flows.max(1) && self.evict() {
+            if self.ended.len() >= MOST_ENDED {
+                self.give_out(out);
+            }
+        }
+        let index = match self.free.pop() {
+            Some(index) => {
+                if let Some(place) = self.entries.get_mut(index as usize) {
+                    *place = Some(entry);
+                }
+                index
+            }
+            None => {
+                self.entries.push(Some(entry));
+                u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.places
+            .insert_unique(hash, index, |at| match entries.get(*at as usize) {
+                Some(Some(entry)) => hasher.hash_one(entry.key),
+                _ => 0,
+            });
+        self.schedule(index);
+        index
+    }
+
+    /// Puts an entry into the wheel under a new ticket.
+    fn schedule(&mut self, index: u32) {
+        let Some(Some(entry)) = self.entries.get(index as usize) else {
+            return;
+        };
+        let due = self.due(entry);
+        self.tickets += 1;
+        let ticket = self.tickets;
+        if let Some(Some(entry)) = self.entries.get_mut(index as usize) {
+            entry.ticket = ticket;
+        }
+        self.place(Turn { index, ticket }, due);
+    }
+
+    fn place(&mut self, turn: Turn, due: i64) {
+        if let Some(Some(entry)) = self.entries.get_mut(turn.index as usize) {
+            entry.placed_for = due;
+        }
+        self.wheel.put(due, turn);
+    }
+
+    /// Ends the flow that has been quiet longest; false if there is none.
+    fn evict(&mut self) -> bool {
+        while let Some(turn) = self.wheel.pop_next() {
+            let Some(entry) = self.entry(turn) else {
+                continue;
+            };
+            let due = self.due(entry);
+            if due == entry.placed_for {
+                self.remove(turn.index, EndReason::Resources);
+                return true;
+            }
+            // It had packets since it was put here; now it goes to where it belongs.
+            self.place(turn, due);
+        }
+        false
+    }
+
+    fn remove(&mut self, index: u32, reason: EndReason) {
+        let Some(entry) = self.entries.get_mut(index as usize).and_then(Option::take) else {
+            return;
+        };
+        let hash = self.hasher.hash_one(entry.key);
+        if let Ok(found) = self.places.find_entry(hash, |at| *at == index) {
+            found.remove();
+        }
+        self.ended.push(entry.finish(reason));
+        self.free.push(index);
+    }
+
+    /// Ends all flows that are still under way.
+    pub(super) fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
+        self.give_out(out);
+        self.places.clear();
+        self.free.clear();
+        for entry in std::mem::take(&mut self.entries).into_iter().flatten() {
+            let reason = if entry.is_closed {
+                EndReason::End
+            } else {
+                EndReason::Forced
+            };
+            self.ended.push(entry.finish(reason));
+        }
+        self.wheel = Wheel::new();
+        self.give_out(out);
+    }
+
+    fn give_out(&mut self, out: &mut Vec<MeteredFlow>) {
+        self.ended.sort_by_key(|ended| ended.first_frame);
+        out.append(&mut self.ended);
+    }
+}

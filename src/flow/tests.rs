@@ -1,0 +1,1 @@
+//! Captures metered as a whole.

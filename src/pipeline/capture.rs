@@ -1,0 +1,423 @@
+//! Packets into flows: out of a file or off a device, through the meter, then printed or stored.
+
+use std::collections::BTreeMap;
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::capture::{CaptureError, CaptureFile, Device, Step};
+use crate::classify::ListIndex;
+use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
+use crate::ledger::{Digest, FrameNonces, FrameTree};
+use crate::record::{Counts, Event, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId};
+use crate::store::names::Names;
+
+use super::PipelineError;
+use super::deposit::{Deposit, OpenSource, Prepared};
+use super::input::{Identity, Opened};
+
+/// What became of the packets of a capture.
+#[derive(Clone, Debug, Default)]
+pub struct CaptureCounts {
+    /// The packets: `stored` are those that a flow has counted.
+    pub packets: Counts,
+    /// Flows made.
+    pub flows: u64,
+    /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
+    pub damage: BTreeMap<&'static str, u64>,
+    /// Packets lost by the kernel and the device for lack of room.
+    pub dropped: u64,
+}
+
+/// A source of steps: a file, or a device until it is told to stop.
+pub enum Packets {
+    /// A file.
+    File(CaptureFile),
+    /// A device, and what sets its pace.
+    Device {
+        /// The device.
+        device: Device,
+        /// Asked before each packet, and several times a second when none comes.
+        pace: Box<dyn FnMut() -> Pace + Send>,
+    },
+}
+
+/// What a capture off a device shall do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Read on.
+    Go,
+    /// Store what there is, then read on.
+    Store,
+    /// Stop.
+    Stop,
+}
+
+/// What comes next.
+enum Next<'a> {
+    Step(Step<'a>),
+    /// Nothing for the moment; store what there is if `store` says so.
+    Nothing {
+        store: bool,
+    },
+    End,
+}
+
+/// How many packets make a batch of a file.
+const PACKETS_IN_A_BATCH: u64 = 200_000;
+
+/// How many batches may wait to be stored.
+const WAITING: usize = 2;
+
+/// Opens a file of packets.
+pub fn open_file(input: Opened) -> Result<CaptureFile, PipelineError> {
+    let name = input.name.to_string();
+    CaptureFile::open(input.reader).map_err(|source| PipelineError::Capture { name, source })
+}
+
+/// Meters all packets and hands each record to `out`: flows in the order in which they end, rejects where they stand.
+pub fn each_record(
+    packets: &mut Packets,
+    name: &str,
+    source: SourceId,
+    options: &MeterOptions,
+    lists: &ListIndex,
+    mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+) -> Result<CaptureCounts, PipelineError> {
+    let mut meter = Meter::new(options.clone());
+    let mut counts = CaptureCounts::default();
+    let mut flows = Vec::new();
+    loop {
+        match packets
+            .next()
+            .map_err(|error| PipelineError::capture(name, error))?
+        {
+            Next::End => break,
+            Next::Nothing { .. } => {}
+            Next::Step(Step::Packet(packet)) => {
+                let fate = meter.packet(&packet, &mut flows);
+                if let Some(reject) = counts.packet(&packet, fate) {
+                    out(place(source, packet.number), &reject)?;
+                }
+            }
+            Next::Step(Step::Damage {
+                reason,
+                offset,
+                length,
+            }) => {
+                let (place, reject) = counts.damage(source, reason, offset, length);
+                out(place, &reject)?;
+            }
+        }
+        hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+    }
+    meter.finish(&mut flows);
+    hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+    counts.dropped = packets.dropped();
+    counts.packets.check()?;
+    Ok(counts)
+}
+
+/// Where the flows of a stored capture come from and go to.
+pub struct StoredCapture<'a> {
+    /// The source.
+    pub source: &'a OpenSource,
+    /// How packets are metered.
+    pub options: &'a MeterOptions,
+    /// Length and digest of the whole file; none for a device.
+    pub identity: Option<&'a Identity>,
+    /// The lists that servers' addresses are met with.
+    pub lists: &'a ListIndex,
+    /// The nonces of its frames.
+    pub nonces: FrameNonces,
+    /// Tokens of accounts.
+    pub names: &'a mut Names,
+}
+
+impl StoredCapture<'_> {
+    /// Meters all packets and stores what is new.
+    ///
+    /// Packets that are stored already are metered again, so that flows that were open when an earlier run
+    /// broke off come out whole; what they give is dropped. Where an earlier run came to the end of
+    /// the file, its flows were ended and stored, so they are ended here too.
+    pub fn store(
+        mut self,
+        packets: &mut Packets,
+        name: &str,
+        deposit: &Deposit<'_>,
+    ) -> Result<CaptureCounts, PipelineError> {
+        let (to_store, batches) = bounded::<Prepared>(WAITING);
+        std::thread::scope(|threads| {
+            let storer = threads.spawn(move || {
+                for batch in &batches {
+                    deposit.batch(batch)?;
+                }
+                Ok::<(), PipelineError>(())
+            });
+            let made = self.meter(packets, name, &to_store);
+            drop(to_store);
+            storer
+                .join()
+                .map_err(|_| PipelineError::Stopped("storing"))??;
+            let counts = made?;
+            let (length, digest) = self
+                .identity
+                .map_or((counts.packets.bytes, [0; 32]), |known| {
+                    (known.length, known.digest)
+                });
+            deposit.close(self.source, length, digest, counts.dropped)?;
+            Ok(counts)
+        })
+    }
+
+    fn meter(
+        &mut self,
+        packets: &mut Packets,
+        name: &str,
+        out: &Sender<Prepared>,
+    ) -> Result<CaptureCounts, PipelineError> {
+        let past = self.source.past.clone();
+        let stored_up_to = past.as_ref().map_or(0, |past| past.last_frame());
+        let mut meter = Meter::new(self.options.clone());
+        let mut batch = Batch::new(self.source, self.nonces.clone());
+        let mut total = CaptureCounts::default();
+        let mut flows = Vec::new();
+        let mut last = 0;
+        loop {
+            match packets
+                .next()
+                .map_err(|error| PipelineError::capture(name, error))?
+            {
+                Next::End => break,
+                Next::Nothing { store } => {
+                    if store && !batch.send(self.names, &mut total, None, out)? {
+                        return Ok(total);
+                    }
+                }
+                Next::Step(Step::Packet(packet)) => {
+                    last = packet.number;
+                    let fate = meter.packet(&packet, &mut flows);
+                    if packet.number <= stored_up_to {
+                        total.stored_before(&packet);
+                        if past
+                            .as_ref()
+                            .is_some_and(|past| past.ends.contains(&packet.number))
+                        {
+                            meter.finish(&mut flows);
+                        }
+                        flows.clear();
+                        continue;
+                    }
+                    batch.packet(&packet, fate, self.names);
+                    batch.flows(&mut flows, self.lists, self.names);
+                    let of_a_file = packet.number.is_multiple_of(PACKETS_IN_A_BATCH);
+                    if of_a_file && !batch.send(self.names, &mut total, None, out)? {
+                        return Ok(total);
+                    }
+                }
+                Next::Step(Step::Damage {
+                    reason,
+                    offset,
+                    length,
+                }) => {
+                    if last >= stored_up_to {
+                        let (place, reject) = total.damage(self.source.id, reason, offset, length);
+                        batch.prepared.add(place, &reject, self.names);
+                    }
+                }
+            }
+        }
+        meter.finish(&mut flows);
+        if last > stored_up_to {
+            batch.flows(&mut flows, self.lists, self.names);
+        }
+        total.dropped = packets.dropped();
+        batch.send(self.names, &mut total, self.identity, out)?;
+        total.packets.check()?;
+        Ok(total)
+    }
+}
+
+/// A batch of a capture while it is made.
+struct Batch<'a> {
+    source: &'a OpenSource,
+    prepared: Prepared,
+    tree: FrameTree,
+    counts: CaptureCounts,
+}
+
+impl<'a> Batch<'a> {
+    fn new(source: &'a OpenSource, nonces: FrameNonces) -> Self {
+        Batch {
+            source,
+            prepared: Prepared::of(source),
+            tree: FrameTree::new(nonces),
+            counts: CaptureCounts::default(),
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, fate: Fate, names: &mut Names) {
+        if self.prepared.entry.frames == 0 {
+            self.prepared.entry.first_frame = packet.number;
+        }
+        self.prepared.entry.frames += 1;
+        self.prepared.entry.last_frame = packet.number;
+        self.tree.push(packet.number, packet.bytes);
+        if let Some(reject) = self.counts.packet(packet, fate) {
+            self.prepared
+                .add(place(self.source.id, packet.number), &reject, names);
+        }
+    }
+
+    fn flows(&mut self, flows: &mut Vec<MeteredFlow>, lists: &ListIndex, names: &mut Names) {
+        self.counts.flows += flows.len() as u64;
+        for mut metered in flows.drain(..) {
+            lists.classify_flow(&mut metered.flow);
+            let place = place(self.source.id, metered.first_frame);
+            self.prepared
+                .add(place, &Event::Flow(Box::new(metered.flow)), names);
+        }
+    }
+
+    /// Sends the batch on; `false` if nobody takes it any more. The last batch of a file carries the digest of the whole.
+    fn send(
+        &mut self,
+        names: &mut Names,
+        total: &mut CaptureCounts,
+        whole: Option<&Identity>,
+        out: &Sender<Prepared>,
+    ) -> Result<bool, PipelineError> {
+        let mut prepared = std::mem::replace(&mut self.prepared, Prepared::of(self.source));
+        let counts = std::mem::take(&mut self.counts);
+        total.add(&counts);
+        if counts.packets.read == 0 && prepared.rows.is_empty() {
+            return Ok(true);
+        }
+        if let Some(whole) = whole {
+            prepared.entry.length = whole.length;
+            prepared.entry.prefix_digest = Digest(whole.digest);
+        }
+        prepared.entry.count(&counts.packets);
+        prepared.entry.root = self.tree.finish().1;
+        names.keep()?;
+        Ok(out.send(prepared).is_ok())
+    }
+}
+
+impl CaptureCounts {
+    /// Adds what another capture counted.
+    pub fn add(&mut self, other: &CaptureCounts) {
+        self.packets.add(&other.packets);
+        self.flows += other.flows;
+        self.dropped += other.dropped;
+        for (reason, places) in &other.damage {
+            *self.damage.entry(reason).or_default() += places;
+        }
+    }
+
+    /// Counts a packet by its fate; a rejected one gives a record.
+    fn packet(&mut self, packet: &Packet<'_>, fate: Fate) -> Option<Event<'static>> {
+        let counts = &mut self.packets;
+        counts.read += 1;
+        counts.bytes += u64::from(packet.wire_length);
+        match fate {
+            Fate::Metered => counts.stored += 1,
+            Fate::Held => counts.held += 1,
+            Fate::Ignored(reason) => counts.ignore(reason),
+            Fate::Rejected(reason) => {
+                counts.reject(reason);
+                return Some(Event::Reject(Reject {
+                    time: Some(packet.time),
+                    reason,
+                    offset: 0,
+                    length: packet.wire_length,
+                }));
+            }
+        }
+        None
+    }
+
+    /// Counts a packet that an earlier run has stored.
+    fn stored_before(&mut self, packet: &Packet<'_>) {
+        self.packets.read += 1;
+        self.packets.bytes += u64::from(packet.wire_length);
+        self.packets.ignore(IgnoreReason::AlreadyStored);
+    }
+
+    /// Counts damage between frames. It stands after the last frame, in the place of a record of frame zero.
+    fn damage(
+        &mut self,
+        source: SourceId,
+        reason: RejectReason,
+        offset: u64,
+        length: u32,
+    ) -> (Place, Event<'static>) {
+        let before: u64 = self.damage.values().sum();
+        *self.damage.entry(reason.as_str()).or_default() += 1;
+        let ordinal = u32::try_from(before).unwrap_or(u32::MAX);
+        let reject = Reject {
+            time: None,
+            reason,
+            offset,
+            length,
+        };
+        (
+            Place {
+                source,
+                frame: 0,
+                ordinal,
+            },
+            Event::Reject(reject),
+        )
+    }
+}
+
+impl Packets {
+    fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+        match self {
+            Packets::File(file) => Ok(file.next_step()?.map_or(Next::End, Next::Step)),
+            Packets::Device { device, pace } => match pace() {
+                Pace::Stop => Ok(Next::End),
+                Pace::Store => Ok(Next::Nothing { store: true }),
+                Pace::Go => Ok(device
+                    .next_step()?
+                    .map_or(Next::Nothing { store: false }, Next::Step)),
+            },
+        }
+    }
+
+    fn dropped(&mut self) -> u64 {
+        match self {
+            Packets::File(_) => 0,
+            Packets::Device { device, .. } => {
+                let drops = device.drops();
+                drops.kernel + drops.device
+            }
+        }
+    }
+}
+
+fn place(source: SourceId, frame: u64) -> Place {
+    Place {
+        source,
+        frame,
+        ordinal: 0,
+    }
+}
+
+fn hand_out(
+    flows: &mut Vec<MeteredFlow>,
+    source: SourceId,
+    lists: &ListIndex,
+    counts: &mut CaptureCounts,
+    out: &mut impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+) -> Result<(), PipelineError> {
+    for mut metered in flows.drain(..) {
+        counts.flows += 1;
+        lists.classify_flow(&mut metered.flow);
+        out(
+            place(source, metered.first_frame),
+            &Event::Flow(Box::new(metered.flow)),
+        )?;
+    }
+    Ok(())
+}

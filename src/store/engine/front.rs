@@ -1,0 +1,418 @@
+//! The part of ClickHouse's HTTP interface that clients use, spoken on a socket and answered by the engine in this process.
+//!
+//! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::routing::{get, post};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::ffi::QueryStream;
+use super::request::Request;
+use super::{Access, Engine, EngineError};
+use crate::store::error::code_of;
+
+/// The routes.
+pub(super) fn routes(engine: Arc<Engine>) -> Router {
+    Router::new()
+        .route("/ping", get(|| async { "Ok.\n" }))
+        .route("/", post(answer).get(answer))
+        .with_state(engine)
+}
+
+async fn answer(
+    State(engine): State<Arc<Engine>>,
+    RawQuery(address): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let mut request = Request::default();
+    for (name, value) in pairs(address.as_deref().unwrap_or_default()) {
+        if let Err(problem) = request.take(&name, value) {
+            return refused(problem);
+        }
+    }
+    if request.names_files() {
+        return refused(NO_FILES);
+    }
+    if request.insert().is_some() {
+        return insert(engine, request, body.into_data_stream()).await;
+    }
+    let Ok(body) = axum::body::to_bytes(body, LONGEST_STATEMENT).await else {
+        return refused("the statement is too long");
+    };
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("multipart/form-data"))
+        .and_then(|rest| rest.split_once("boundary="));
+    let taken = match form {
+        Some((_, boundary)) => request.take_form(&body, boundary.trim_matches('"')),
+        None => match std::str::from_utf8(&body) {
+            Ok(text) => {
+                request.add_sql(text);
+                Ok(())
+            }
+            Err(_) => Err("the statement is not UTF-8"),
+        },
+    };
+    match taken {
+        Ok(()) if request.names_files() => refused(NO_FILES),
+        Ok(()) => query(engine, request).await,
+        Err(problem) => refused(problem),
+    }
+}
+
+/// Runs a statement and streams the answer. What fails before the first bytes gets an error's status;
+/// what fails later ends the body with ClickHouse's mark and breaks the connection.
+async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
+    request.settle_format();
+    let format = request
+        .format
+        .clone()
+        .unwrap_or_else(|| "TabSeparated".to_owned());
+    let (sender, mut pieces) = mpsc::channel(PIECES_UNDER_WAY);
+    let job_format = format.clone();
+    tokio::spawn(async move {
+        let access = request.access();
+        let Ok(seat) = engine.seat(access).await else {
+            return;
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let _seat = seat;
+            if let Err(error) = run(&engine, access, &request, &job_format, &sender) {
+                // A client that has gone away needs no answer.
+                drop(sender.blocking_send(Err(error)));
+            }
+        });
+        drop(done.await);
+    });
+    let first = match pieces.recv().await {
+        Some(Ok(first)) => first,
+        Some(Err(error)) => return failed(&error),
+        None => Bytes::new(),
+    };
+    let rest = futures_util::stream::unfold(Answering::Rows(pieces), |answering| async move {
+        match answering {
+            Answering::Rows(mut pieces) => match pieces.recv().await? {
+                Ok(piece) => Some((Ok(piece), Answering::Rows(pieces))),
+                Err(error) => Some((Ok(mark(&error)), Answering::Failed)),
+            },
+            Answering::Failed => {
+                // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
+                tokio::time::sleep(BEFORE_BREAKING_OFF).await;
+                Some((
+                    Err(std::io::Error::other("the query failed")),
+                    Answering::Over,
+                ))
+            }
+            Answering::Over => None,
+        }
+    });
+    let start = futures_util::stream::iter([Ok(first)]);
+    let mut response = Response::new(Body::from_stream(start.chain(rest)));
+    let headers = response.headers_mut();
+    headers.insert("X-ClickHouse-Exception-Tag", HeaderValue::from_static(TAG));
+    if let Ok(format) = HeaderValue::from_str(&format) {
+        headers.insert("X-ClickHouse-Format", format);
+    }
+    response
+}
+
+enum Answering {
+    Rows(mpsc::Receiver<Result<Bytes, EngineError>>),
+    Failed,
+    Over,
+}
+
+type Pieces = mpsc::Sender<Result<Bytes, EngineError>>;
+
+fn run(
+    engine: &Engine,
+    access: Access,
+    request: &Request,
+    format: &str,
+    pieces: &Pieces,
+) -> Result<(), EngineError> {
+    let mut connection =
+        engine.connection(access, request.database.as_deref(), &request.settings)?;
+    match Heading::of(format).filter(|_| request.streams()) {
+        Some(heading) => {
+            let stream = connection.stream(&request.sql, format, &request.params)?;
+            forward(stream, heading, pieces)
+        }
+        None => {
+            let answer = connection.query(&request.sql, format, &request.params)?;
+            // The answer is in memory as a whole; a client that has gone away needs none of it.
+            drop(pieces.blocking_send(Ok(Bytes::copy_from_slice(answer.bytes()))));
+            Ok(())
+        }
+    }
+}
+
+/// Each chunk of the engine is a whole document of the format: the heading is sent with the first alone.
+fn forward(
+    mut stream: QueryStream<'_>,
+    heading: Heading,
+    pieces: &Pieces,
+) -> Result<(), EngineError> {
+    let mut heading_bytes = None;
+    while let Some(chunk) = stream.next()? {
+        let bytes = chunk.bytes();
+        let skip = match heading_bytes {
+            None => {
+                heading_bytes = Some(heading.length(bytes));
+                0
+            }
+            Some(length) => length,
+        };
+        let piece = Bytes::copy_from_slice(bytes.get(skip..).unwrap_or_default());
+        if pieces.blocking_send(Ok(piece)).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What stands before the rows in a format whose chunks can be put one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heading {
+    None,
+    /// So many lines of quoted or escaped names.
+    Lines(usize),
+    /// A count, then names and types, each with its length.
+    Binary,
+}
+
+impl Heading {
+    /// None for a format that has to be made in one piece, such as JSON or Parquet.
+    fn of(format: &str) -> Option<Heading> {
+        Some(match format {
+            "RowBinary" | "JSONEachRow" | "JSONCompactEachRow" | "JSONStringsEachRow" | "CSV"
+            | "TabSeparated" | "TSV" | "TabSeparatedRaw" | "TSVRaw" | "LineAsString" | "Native" => {
+                Heading::None
+            }
+            "CSVWithNames" | "TabSeparatedWithNames" | "TSVWithNames" => Heading::Lines(1),
+            "TabSeparatedWithNamesAndTypes" | "TSVWithNamesAndTypes" => Heading::Lines(2),
+            "RowBinaryWithNamesAndTypes" => Heading::Binary,
+            _ => return None,
+        })
+    }
+
+    fn length(self, chunk: &[u8]) -> usize {
+        match self {
+            Heading::None => 0,
+            Heading::Lines(lines) => after_lines(chunk, lines),
+            Heading::Binary => after_names_and_types(chunk).unwrap_or(0),
+        }
+    }
+}
+
+/// Where the rows begin after so many lines; a line end within quotes is none.
+fn after_lines(chunk: &[u8], lines: usize) -> usize {
+    let (mut quoted, mut seen) = (false, 0);
+    for (at, byte) in chunk.iter().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => {
+                seen += 1;
+                if seen == lines {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    chunk.len()
+}
+
+fn after_names_and_types(chunk: &[u8]) -> Option<usize> {
+    let mut rest = chunk;
+    for _ in 0..length(&mut rest)?.checked_mul(2)? {
+        let text = length(&mut rest)?;
+        rest = rest.get(text..)?;
+    }
+    Some(chunk.len() - rest.len())
+}
+
+/// Unsigned LEB128.
+fn length(bytes: &mut &[u8]) -> Option<usize> {
+    let mut value = 0usize;
+    for shift in (0..usize::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Feeds the rows of the body to the engine. A body that breaks off is cancelled, not stored.
+async fn insert(engine: Arc<Engine>, request: Request, mut body: BodyDataStream) -> Response<Body> {
+    let Ok(seat) = engine.seat(Access::Write).await else {
+        return failed(&EngineError::Closing);
+    };
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
+    let (whole, is_whole) = tokio::sync::oneshot::channel::<()>();
+    let job = tokio::task::spawn_blocking(move || {
+        let _seat = seat;
+        let (sql, format) = request.insert().ok_or(EngineError::Silent)?;
+        let mut connection = engine.connection(
+            Access::Write,
+            request.database.as_deref(),
+            &request.settings,
+        )?;
+        let mut stream = connection.insert(sql, format)?;
+        while let Some(piece) = pieces.blocking_recv() {
+            stream.append(&piece)?;
+        }
+        match is_whole.blocking_recv() {
+            Ok(()) => stream.finish(),
+            Err(_) => Err(EngineError::Closing),
+        }
+    });
+    let mut complete = true;
+    while let Some(piece) = body.next().await {
+        match piece {
+            // After a refusal the rest is read and thrown away, so that the client hears the reason.
+            Ok(piece) => drop(sender.send(piece).await),
+            Err(_) => {
+                complete = false;
+                break;
+            }
+        }
+    }
+    // The word that all was sent goes before the end of the pieces; without it nothing is committed.
+    let _said = complete.then(|| whole.send(()));
+    drop(sender);
+    match job.await {
+        Ok(Ok(())) => Response::new(Body::empty()),
+        Ok(Err(error)) => failed(&error),
+        Err(_) => failed(&EngineError::Silent),
+    }
+}
+
+fn failed(error: &EngineError) -> Response<Body> {
+    let text = match error {
+        EngineError::Said { text, .. } => text.clone(),
+        other => format!("Code: 210. DB::Exception: {other}. (NETWORK_ERROR)"),
+    };
+    let code = code_of(&text).unwrap_or(0);
+    let mut response = Response::new(Body::from(format!("{text}\n")));
+    *response.status_mut() = status_of(code);
+    if let Ok(code) = HeaderValue::from_str(&code.to_string()) {
+        response
+            .headers_mut()
+            .insert("X-ClickHouse-Exception-Code", code);
+    }
+    response
+}
+
+fn refused(problem: &'static str) -> Response<Body> {
+    failed(&EngineError::Said {
+        code: 36,
+        text: format!("Code: 36. DB::Exception: {problem}. (BAD_ARGUMENTS)"),
+    })
+}
+
+/// How ClickHouse marks a failure after rows were sent.
+fn mark(error: &EngineError) -> Bytes {
+    let text = match error {
+        EngineError::Said { text, .. } => text.clone(),
+        other => other.to_string(),
+    };
+    let message = format!("{text}\n");
+    let length = message.len();
+    Bytes::from(format!(
+        "\r\n__exception__\r\n{TAG}\r\n{message}{length} {TAG}\r\n__exception__\r\n"
+    ))
+}
+
+/// The statuses that ClickHouse gives its codes.
+fn status_of(code: u32) -> StatusCode {
+    match code {
+        60 | 81 => StatusCode::NOT_FOUND,
+        27 | 36 | 41 | 43 | 46 | 47 | 53 | 62 | 117 | 456 | 457 => StatusCode::BAD_REQUEST,
+        164 | 497 => StatusCode::FORBIDDEN,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The pairs of a query string, decoded.
+fn pairs(address: &str) -> impl Iterator<Item = (String, String)> {
+    address
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), decoded(value))
+        })
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut ahead = rest.clone();
+                let digits = (ahead.next().and_then(hex), ahead.next().and_then(hex));
+                match digits {
+                    (Some(high), Some(low)) => {
+                        bytes.push(high << 4 | low);
+                        rest = ahead;
+                    }
+                    _ => bytes.push(b'%'),
+                }
+            }
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+const NO_FILES: &str = "a statement reads and writes no files here";
+/// Long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
+/// Sixteen characters, as ClickHouse's are.
+const TAG: &str = "invigilexception";
+/// How long a statement may be that is no insert.
+const LONGEST_STATEMENT: usize = 64 << 20;
+/// How many pieces may wait between engine and client.
+const PIECES_UNDER_WAY: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_decoded() {
+        let taken: Vec<_> = pairs("a=1+2&b=%C3%A9%2&c").collect();
+        assert_eq!(taken[0], ("a".to_owned(), "1 2".to_owned()));
+        assert_eq!(taken[1], ("b".to_owned(), "é%2".to_owned()));
+        assert_eq!(taken[2], ("c".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_heading_is_measured() {
+        assert_eq!(Heading::Lines(1).length(b"\"a\nb\",\"c\"\n1,2\n"), 10);
+        assert_eq!(Heading::Lines(2).length(b"a\nString\nx\n"), 9);
+        assert_eq!(Heading::Binary.length(b"\x01\x01a\x06UInt64rows"), 10);
+        assert_eq!(Heading::of("Parquet"), None);
+    }
+}

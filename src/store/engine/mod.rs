@@ -1,0 +1,289 @@
+//! The engine in this process: ClickHouse itself as a library, on an encrypted folder, behind the HTTP front that clients speak to.
+//!
+//! Every request gets a connection of its own (opening one takes half a millisecond), so that no
+//! setting and no `readonly` sticks to the next; readers and writers have seats apart.
+
+mod ffi;
+mod front;
+mod request;
+mod serving;
+
+use std::fs;
+use std::io::{Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use ffi::{Connection, Library};
+pub(super) use serving::{Occupied, Owner, SOCKET, Start, threads, wait_for_the_end};
+
+/// The version of the library that this release was tried with.
+pub const LIBRARY_VERSION: &str = "26.7.3";
+
+/// The engine can not be had, or refused a statement.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// There is no library.
+    #[error(
+        "there is no engine at {0}: run `make engine`, or name its libchdb.so with INVIGIL_ENGINE"
+    )]
+    Missing(PathBuf),
+    /// The file is no library that we can use.
+    #[error("cannot load the engine {path}: {reason}")]
+    NotLoadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The library is of another version.
+    #[error(
+        "the engine {path} is version {found}, and this program was made for {LIBRARY_VERSION}: run `make engine`"
+    )]
+    WrongVersion {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+    /// The folder can not be used.
+    #[error("cannot use {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The engine does not start on the folder.
+    #[error(
+        "the engine does not start on {0}: another process may have it open, or the key is another"
+    )]
+    NotStarted(PathBuf),
+    /// The engine is being closed.
+    #[error("the engine is being closed")]
+    Closing,
+    /// The engine gave no answer at all.
+    #[error("the engine gave no answer")]
+    Silent,
+    /// The engine refused a statement. The text may hold values, so it is shown on request only.
+    #[error("the engine refused a statement: code {code}")]
+    Said {
+        /// ClickHouse's code.
+        code: u32,
+        /// What it said.
+        text: String,
+    },
+}
+
+impl EngineError {
+    fn said(text: String) -> EngineError {
+        EngineError::Said {
+            code: super::error::code_of(&text).unwrap_or(0),
+            text,
+        }
+    }
+}
+
+impl std::fmt::Debug for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EngineError({self})")
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Only reads: the engine itself refuses anything else.
+    Read,
+    /// Inserts and changes of the schema.
+    Write,
+}
+
+/// The engine, running on one folder.
+struct Engine {
+    library: &'static Library,
+    path: String,
+    memory: u64,
+    /// Keeps the engine up between requests.
+    anchor: Mutex<Option<Connection>>,
+    readers: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
+}
+
+impl Engine {
+    fn start(
+        library_path: &Path,
+        folder: &Path,
+        key: &[u8; 32],
+        memory: u64,
+    ) -> Result<Engine, EngineError> {
+        if !library_path.exists() {
+            return Err(EngineError::Missing(library_path.to_owned()));
+        }
+        let library = Library::load(library_path)?;
+        let found = library.version();
+        if found != LIBRARY_VERSION {
+            return Err(EngineError::WrongVersion {
+                path: library_path.to_owned(),
+                found,
+            });
+        }
+        let usable = |source| EngineError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(usable)?;
+        let folder = folder.canonicalize().map_err(usable)?;
+        close_the_way_to_spills(&folder).map_err(usable)?;
+        let path = format!("--path={}", folder.display());
+        let config = config_file(&folder, key, memory).map_err(usable)?;
+        let args = [
+            path.clone(),
+            format!("--config-file=/proc/self/fd/{}", config.as_raw_fd()),
+        ];
+        let anchor = library
+            .connect(&args)
+            .ok_or_else(|| EngineError::NotStarted(folder.clone()))?;
+        close_the_way_to_spills(&folder).map_err(usable)?;
+        Ok(Engine {
+            library,
+            path,
+            memory,
+            anchor: Mutex::new(Some(anchor)),
+            readers: Arc::new(Semaphore::new(READERS)),
+            writers: Arc::new(Semaphore::new(WRITERS)),
+        })
+    }
+
+    /// A connection of its own for one request, with the settings that hold for all and those of the request.
+    fn connection(
+        &self,
+        access: Access,
+        database: Option<&str>,
+        settings: &[(String, String)],
+    ) -> Result<Connection, EngineError> {
+        if self.anchor().is_none() {
+            return Err(EngineError::Closing);
+        }
+        let mut connection = self
+            .library
+            .connect(std::slice::from_ref(&self.path))
+            .ok_or(EngineError::Closing)?;
+        if let Some(database) = database {
+            connection.query(
+                &format!("USE {}", request::quoted_name(database)),
+                "Null",
+                &[],
+            )?;
+        }
+        let mut all = format!(
+            "SET {STANDING_SETTINGS}, max_memory_usage = {}",
+            self.memory / 10 * 8
+        );
+        for (name, value) in settings {
+            all.push_str(&format!(
+                ", {} = {}",
+                request::quoted_name(name),
+                request::quoted_text(value)
+            ));
+        }
+        if access == Access::Read {
+            all.push_str(", readonly = 1");
+        }
+        connection.query(&all, "Null", &[])?;
+        Ok(connection)
+    }
+
+    /// Waits until there is room for one more request of this kind.
+    async fn seat(&self, access: Access) -> Result<OwnedSemaphorePermit, EngineError> {
+        let seats = match access {
+            Access::Read => &self.readers,
+            Access::Write => &self.writers,
+        };
+        Arc::clone(seats)
+            .acquire_owned()
+            .await
+            .map_err(|_| EngineError::Closing)
+    }
+
+    fn anchor(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+        self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the running requests end, and stops the engine.
+    async fn close(&self) {
+        let readers = u32::try_from(READERS).unwrap_or(u32::MAX);
+        let writers = u32::try_from(WRITERS).unwrap_or(u32::MAX);
+        let _read = self.readers.acquire_many(readers).await;
+        let _write = self.writers.acquire_many(writers).await;
+        self.readers.close();
+        self.writers.close();
+        drop(self.anchor().take());
+    }
+}
+
+/// How many may read at once.
+const READERS: usize = 8;
+/// How many may write at once.
+const WRITERS: usize = 2;
+
+/// What holds for every connection. Spills are off, as they would be written in clear; a block may
+/// touch any number of months, as a log with a wrong clock must not stop its neighbours.
+const STANDING_SETTINGS: &str = "max_bytes_before_external_group_by = 0, \
+    max_bytes_before_external_sort = 0, max_bytes_before_external_join = 0, \
+    max_bytes_ratio_before_external_group_by = 0, max_bytes_ratio_before_external_sort = 0, \
+    max_bytes_ratio_before_external_join = 0, join_algorithm = 'direct,parallel_hash,hash', \
+    log_queries = 0, session_timezone = 'UTC', max_partitions_per_insert_block = 0, \
+    output_format_json_quote_64bit_integers = 0, output_format_parquet_parallel_encoding = 0";
+
+/// Empties `tmp` and puts a file in its place: a spill that a query asks for against the standing
+/// settings then fails instead of being written in clear (the engine honours no policy for it).
+fn close_the_way_to_spills(folder: &Path) -> std::io::Result<()> {
+    let tmp = folder.join("tmp");
+    match fs::symlink_metadata(&tmp) {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(&tmp)?,
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::write(&tmp, "")
+}
+
+/// The engine's configuration, in memory only: it carries the key, which must reach neither the disk
+/// nor the environment. The engine reads it while it starts.
+fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs::File> {
+    let folder = xml(&folder.display().to_string());
+    let key: zeroize::Zeroizing<String> =
+        zeroize::Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect());
+    let text = zeroize::Zeroizing::new(format!(
+        "<clickhouse>\
+         <custom_local_disks_base_directory>{folder}/</custom_local_disks_base_directory>\
+         <storage_configuration><disks>\
+         <raw><type>local</type><path>{folder}/enc/</path></raw>\
+         <enc><type>encrypted</type><disk>raw</disk><key_hex>{key}</key_hex><algorithm>AES_256_CTR</algorithm></enc>\
+         </disks><policies><enc><volumes><v><disk>enc</disk></v></volumes></enc></policies></storage_configuration>\
+         <logger><level>none</level></logger>\
+         <max_server_memory_usage>{memory}</max_server_memory_usage>\
+         </clickhouse>",
+        key = key.as_str(),
+    ));
+    let descriptor = rustix::fs::memfd_create("invigil-engine", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = fs::File::from(descriptor);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

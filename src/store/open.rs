@@ -1,0 +1,255 @@
+//! Opening a store: who owns the data folder, and who is only a guest there.
+//!
+//! One process has the engine on a folder; it answers on a socket, and every [`Store`] of every
+//! process, its own too, speaks to that socket. Within a process the hold on the folder is shared.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::client::Caller;
+use super::engine::{Occupied, Owner, Start};
+use super::error::StoreError;
+use super::migrate;
+use super::settings::{Embedded, StoreSettings};
+use super::unix::SocketOf;
+
+/// The store. Clones share one hold; the engine, if it is ours, closes when the last one goes.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    caller: Caller,
+    database: String,
+    place: Place,
+}
+
+enum Place {
+    Folder {
+        settings: Embedded,
+        socket: SocketOf,
+        /// Our share in the folder, if this process has the engine; it goes after the caller.
+        hold: Mutex<Option<Hold>>,
+    },
+    Server,
+}
+
+impl Store {
+    /// Opens the store and brings its schema up to date.
+    pub fn open(settings: &StoreSettings) -> Result<Store, StoreError> {
+        let (caller, place, read_only) = match settings {
+            StoreSettings::Embedded(embedded) => {
+                let hold = Mutex::new(hold(embedded)?);
+                let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
+                let settings = embedded.clone();
+                let caller = Caller::of_folder(socket.clone()).map_err(unusable(&embedded.data))?;
+                (
+                    caller,
+                    Place::Folder {
+                        settings,
+                        socket,
+                        hold,
+                    },
+                    false,
+                )
+            }
+            StoreSettings::Server(server) => {
+                (Caller::of_server(server)?, Place::Server, server.read_only)
+            }
+        };
+        let database = settings.database();
+        let store = Store {
+            inner: Arc::new(Inner {
+                caller: caller.with_database(database),
+                database: database.to_owned(),
+                place,
+            }),
+        };
+        if !read_only {
+            store.migrate()?;
+        }
+        Ok(store)
+    }
+
+    /// Brings the schema up to date; the answer is what that took. Twice does no harm.
+    pub fn migrate(&self) -> Result<Vec<migrate::Applied>, StoreError> {
+        let encrypted = matches!(self.inner.place, Place::Folder { .. });
+        migrate::migrate(self.caller()?, &self.inner.database, encrypted)
+    }
+
+    /// Whether the engine runs in this process (and ends with its last store).
+    pub fn is_owner(&self) -> bool {
+        match &self.inner.place {
+            Place::Folder { hold, .. } => hold
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_some(),
+            Place::Server => false,
+        }
+    }
+
+    /// The client. If the process that had the engine has ended, its place is taken first.
+    pub(super) fn caller(&self) -> Result<&Caller, StoreError> {
+        if let Place::Folder {
+            settings,
+            socket,
+            hold,
+        } = &self.inner.place
+        {
+            let mut ours = hold.lock().unwrap_or_else(PoisonError::into_inner);
+            if ours.is_none() && !socket.answers() {
+                *ours = self::hold(settings)?;
+            }
+        }
+        Ok(&self.inner.caller)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("database", &self.inner.database)
+            .field("owner", &self.is_owner())
+            .finish()
+    }
+}
+
+/// Keeps the engine of a data folder up for other processes, until it is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    store: Store,
+    socket: PathBuf,
+}
+
+impl Serving {
+    /// Opens the folder to serve it; refused if another process does already.
+    pub fn start(settings: &Embedded) -> Result<Serving, StoreError> {
+        let store = Store::open(&StoreSettings::Embedded(settings.clone()))?;
+        if !store.is_owner() {
+            return Err(StoreError::Held {
+                data: settings.data.clone(),
+                holder: std::fs::read_to_string(settings.data.join("lock"))
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            });
+        }
+        Ok(Serving {
+            store,
+            socket: settings.data.join(super::engine::SOCKET),
+        })
+    }
+
+    /// The socket on which others are answered.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The store, for this process's own use.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Waits until the process is asked to end (interrupt or terminate), then closes everything.
+    pub fn until_asked_to_end(self) -> Result<(), StoreError> {
+        super::engine::wait_for_the_end().map_err(|source| StoreError::Folder {
+            path: self.socket.clone(),
+            source,
+        })
+    }
+}
+
+/// What this process holds: the engine's library serves one folder a process.
+static HELD: Mutex<Option<Held>> = Mutex::new(None);
+/// Told when the hold has ended.
+static FREED: Condvar = Condvar::new();
+
+struct Held {
+    data: PathBuf,
+    owner: Weak<WholeHold>,
+}
+
+/// A share in the hold on a folder.
+type Hold = Arc<WholeHold>;
+
+/// The hold; frees the place for the next when it goes.
+struct WholeHold {
+    owner: Option<Owner>,
+}
+
+impl Drop for WholeHold {
+    fn drop(&mut self) {
+        drop(self.owner.take());
+        *HELD.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        FREED.notify_all();
+    }
+}
+
+/// A share in the hold on this folder; none if another process answers there.
+fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
+    let unusable = unusable(&settings.data);
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&settings.data)
+        .map_err(&unusable)?;
+    let data = settings.data.canonicalize().map_err(&unusable)?;
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    while let Some(here) = held.as_ref() {
+        match here.owner.upgrade() {
+            Some(hold) if here.data == data => return Ok(Some(hold)),
+            Some(other) => {
+                let data = here.data.clone();
+                // The lock goes first: this may be the last share by now, and its end takes the lock.
+                drop(held);
+                drop(other);
+                return Err(StoreError::OtherFolder(data));
+            }
+            // It is being closed.
+            None => held = FREED.wait(held).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+    let socket = SocketOf::new(&data).map_err(&unusable)?;
+    let mut holder = String::new();
+    for _ in 0..TRIES {
+        if socket.answers() {
+            return Ok(None);
+        }
+        let start = Start {
+            data: &data,
+            library: &settings.library,
+            key: &settings.key,
+            memory: settings.memory_bytes,
+            now: settings.now,
+        };
+        match Owner::start(&start)? {
+            Ok(owner) => {
+                let hold = Arc::new(WholeHold { owner: Some(owner) });
+                *held = Some(Held {
+                    data,
+                    owner: Arc::downgrade(&hold),
+                });
+                return Ok(Some(hold));
+            }
+            // Whoever holds it may be starting or ending.
+            Err(Occupied { holder: said }) => holder = said,
+        }
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+    Err(StoreError::Held { data, holder })
+}
+
+fn unusable(data: &Path) -> impl Fn(std::io::Error) -> StoreError {
+    let path = data.to_owned();
+    move |source| StoreError::Folder {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// How often a taken lock without an answering socket is tried again: ten seconds in all.
+const TRIES: u32 = if cfg!(test) { 10 } else { 100 };
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
