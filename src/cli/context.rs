@@ -122,17 +122,30 @@ impl Context {
         let server = &self.config.store;
         let Some(url) = &server.url else {
             let key = self.keys()?.key(Purpose::Store);
-            return Ok(StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now()));
+            return Ok(StoreSettings::embedded(
+                &self.places.data,
+                &self.places.engine,
+                key,
+                clock::now(),
+            ));
         };
         let password = match &server.password_file {
             Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the store's password from {}", path.display()))?;
-                Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+                let text = std::fs::read_to_string(path).with_context(|| {
+                    format!("cannot read the store's password from {}", path.display())
+                })?;
+                Some(Zeroizing::new(
+                    text.lines().next().unwrap_or_default().to_owned(),
+                ))
             }
             None => None,
         };
-        Ok(StoreSettings::server(url, server.user.as_deref(), password, server.database.as_deref()))
+        Ok(StoreSettings::server(
+            url,
+            server.user.as_deref(),
+            password,
+            server.database.as_deref(),
+        ))
     }
 
     /// The ledger of the data folder.
@@ -155,7 +168,9 @@ impl Context {
 
     /// The name behind a token, after the reason for looking was entered in the ledger.
     pub fn reveal(&self, token: AccountToken, reason: &str) -> anyhow::Result<Option<String>> {
-        let act = Act::NameRevealed(NameRevealed { token: token.to_string() });
+        let act = Act::NameRevealed(NameRevealed {
+            token: token.to_string(),
+        });
         let private = serde_json::json!({ "reason": reason });
         self.ledger()?.append(clock::now(), &act, Some(&private))?;
         Ok(self.names()?.name(token)?)
@@ -220,6 +235,11 @@ pub struct Workshop {
 impl Workshop {
     /// Where batches are brought.
     pub fn deposit(&self) -> Deposit<'_> {
-        Deposit { store: &self.store, ledger: &self.ledger, originals: &self.originals, now: clock::now }
+        Deposit {
+            store: &self.store,
+            ledger: &self.ledger,
+            originals: &self.originals,
+            now: clock::now,
+        }
     }
 }

@@ -44,4 +44,3 @@ pub enum PipelineError {
     #[error("there is no table {0}: this is a fault of the program")]
     NoTable(&'static str),
 }
-

@@ -32,12 +32,22 @@ pub fn of_file(
     data_id: &str,
 ) -> Resolved {
     let point = identity.stored_as(format);
-    let id = point.map_or_else(|| identity.new_source(data_id, format), |point| point.source);
+    let id = point.map_or_else(
+        || identity.new_source(data_id, format),
+        |point| point.source,
+    );
     let past = history.source(id).cloned();
     let stored_bytes = point.map_or(0, |point| point.length);
-    let ended = past.as_ref().is_some_and(|past| past.ends.contains(&past.last_frame()));
+    let ended = past
+        .as_ref()
+        .is_some_and(|past| past.ends.contains(&past.last_frame()));
     Resolved {
-        source: OpenSource { id, kind, format: format.to_owned(), past },
+        source: OpenSource {
+            id,
+            kind,
+            format: format.to_owned(),
+            past,
+        },
         stored_bytes,
         complete: ended && point.is_some_and(|point| point.length == identity.length),
     }
@@ -46,7 +56,12 @@ pub fn of_file(
 /// The source of a stream or a device: new in each session.
 pub fn of_session(id: SourceId, kind: SourceKind, format: &str) -> Resolved {
     Resolved {
-        source: OpenSource { id, kind, format: format.to_owned(), past: None },
+        source: OpenSource {
+            id,
+            kind,
+            format: format.to_owned(),
+            past: None,
+        },
         stored_bytes: 0,
         complete: false,
     }
@@ -55,8 +70,16 @@ pub fn of_session(id: SourceId, kind: SourceKind, format: &str) -> Resolved {
 impl Resolved {
     /// What is counted when nothing of the input is new.
     pub fn counts_when_complete(&self) -> Counts {
-        let frames = self.source.past.as_ref().map_or(0, |past| past.last_frame());
-        let mut counts = Counts { read: frames, bytes: self.stored_bytes, ..Counts::default() };
+        let frames = self
+            .source
+            .past
+            .as_ref()
+            .map_or(0, |past| past.last_frame());
+        let mut counts = Counts {
+            read: frames,
+            bytes: self.stored_bytes,
+            ..Counts::default()
+        };
         counts.ignore_many(IgnoreReason::AlreadyStored, frames);
         counts
     }
@@ -66,7 +89,12 @@ impl Resolved {
 pub fn lock_files(data: &Path) -> Result<File, InputError> {
     let path = data.join("files.lock");
     let error = |source| InputName::File(path.clone()).error(source);
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(error)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(error)?;
     file.lock().map_err(error)?;
     Ok(file)
 }

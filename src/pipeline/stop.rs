@@ -22,10 +22,15 @@ impl Told {
 #[expect(clippy::disallowed_methods, reason = "the pipeline owns the threads")]
 pub fn when_told() -> io::Result<Told> {
     let told = Told::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (mut interrupt, mut terminate) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
     let flag = told.clone();
     std::thread::spawn(move || {
