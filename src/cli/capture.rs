@@ -7,6 +7,7 @@ use clap::ArgGroup;
 use serde_json::json;
 
 use crate::capture::{Device, DeviceOptions};
+use crate::classify::ListIndex;
 use crate::clock;
 use crate::config::ContentPolicy;
 use crate::flow::MeterOptions;
@@ -16,6 +17,7 @@ use crate::pipeline::capture::{CaptureCounts, Packets, Pace, StoredCapture, each
 use crate::pipeline::deposit::Deposit;
 use crate::pipeline::history::History;
 use crate::pipeline::input::InputName;
+use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::{PipelineError, stop};
@@ -82,10 +84,11 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
 
 fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
     let format = args.output.format().context("the store is no output")?;
+    let lists = lists::load(&context.places.data)?;
     let mut total = CaptureCounts::default();
-    let mut output = args.output.open(context, format, Kinds::One("flow"), context.lazy_tokens())?;
+    let mut output = args.output.open(context, format, Kinds::One("flow"), context.output_tokens(format)?)?;
     let mut one = |packets: &mut Packets, name: &str, source| {
-        each_record(packets, name, source, options, |place, event| {
+        each_record(packets, name, source, options, &lists, |place, event| {
             output.record(place, event).map_err(PipelineError::Output)
         })
     };
@@ -106,6 +109,7 @@ fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
 fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
     let workshop = context.workshop()?;
     let deposit = workshop.deposit();
+    let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
     let mut total = CaptureCounts::default();
     if context.config.capture.content == ContentPolicy::Full {
@@ -114,7 +118,7 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     for path in &args.read {
         let name = InputName::of(path);
         let counts = if name.is_regular() {
-            store_file(&name, context, &workshop.keys, options, &deposit, &mut names)?
+            store_file(&name, context, &workshop.keys, options, &lists, &deposit, &mut names)?
         } else {
             let resolved =
                 sources::of_session(SourceId(keys::random()?), SourceKind::Stream, CAPTURE_FORMAT);
@@ -125,6 +129,7 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
                 options,
                 identity: None,
                 nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
+                lists: &lists,
                 names: &mut names,
             }
             .store(&mut packets, &name.to_string(), &deposit)?
@@ -141,6 +146,7 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
             options,
             identity: None,
             nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
+            lists: &lists,
             names: &mut names,
         }
         .store(&mut packets, name, &deposit)?;
@@ -154,6 +160,7 @@ fn store_file(
     context: &Context,
     keys: &keys::KeyRing,
     options: &MeterOptions,
+    lists: &ListIndex,
     deposit: &Deposit<'_>,
     names: &mut crate::store::names::Names,
 ) -> anyhow::Result<CaptureCounts> {
@@ -172,6 +179,7 @@ fn store_file(
         options,
         identity: Some(&identity),
         nonces: FrameNonces::new(&keys.key(Purpose::Nonces), resolved.source.id),
+        lists,
         names,
     };
     Ok(stored.store(&mut packets, &name.to_string(), deposit)?)

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::config::{self, Config, Flags, Places};
+use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
-use crate::ledger::{Act, Ledger, LedgerKeys, NameRevealed};
+use crate::ledger::{Act, ContentKept, Ledger, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
-use crate::record::AccountToken;
+use crate::pipeline::output::OutputFormat;
+use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
 use crate::store::{Store, StoreSettings};
@@ -166,6 +167,15 @@ impl Context {
         Ok(ledger)
     }
 
+    /// Tokens for an output. Only RowBinary has them; the other forms print names as the operator's own file has them,
+    /// and need no keys.
+    pub fn output_tokens(&self, format: OutputFormat) -> anyhow::Result<OutputTokens> {
+        let names = (format == OutputFormat::RowBinary)
+            .then(|| self.names())
+            .transpose()?;
+        Ok(OutputTokens(names))
+    }
+
     /// The name behind a token, after the reason for looking was entered in the ledger.
     pub fn reveal(&self, token: AccountToken, reason: &str) -> anyhow::Result<Option<String>> {
         let act = Act::NameRevealed(NameRevealed {
@@ -241,5 +251,32 @@ impl Workshop {
             originals: &self.originals,
             now: clock::now,
         }
+    }
+}
+
+/// Tokens for an output, where it has any.
+#[derive(Debug)]
+pub struct OutputTokens(Option<Names>);
+
+impl Tokens for OutputTokens {
+    fn token(&mut self, account: &AccountText) -> AccountToken {
+        self.0
+            .as_mut()
+            .map_or(AccountToken([0; 16]), |names| names.token(account))
+    }
+}
+
+impl Workshop {
+    /// Enters that content from the wire is kept, and why; the basis itself lies in the private record.
+    pub fn record_content_policy(&self, config: &CaptureConfig) -> anyhow::Result<()> {
+        let private = serde_json::json!({ "legal_basis": config.legal_basis });
+        self.ledger.append(
+            clock::now(),
+            &Act::ContentKept(ContentKept {
+                since: clock::now(),
+            }),
+            Some(&private),
+        )?;
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
 use crate::record::{Counts, Event, SourceId, SourceKind};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, OutputTokens};
 use super::output_args::OutputArgs;
 
 /// Logs to events.
@@ -119,7 +119,7 @@ fn print(
     to: OutputFormat,
 ) -> anyhow::Result<Counts> {
     let lists = lists::load(&context.places.data)?;
-    let mut output = args.output.open(context, to, Kinds::Events, context.lazy_tokens())?;
+    let mut output = args.output.open(context, to, Kinds::Events, context.output_tokens(to)?)?;
     let mut rejects = args.rejects.as_deref().map(|path| reject_file(path, context)).transpose()?;
     let mut total = Counts::default();
     for path in &args.files {
@@ -199,10 +199,11 @@ fn format_of(args: &Args, input: Opened) -> anyhow::Result<Option<(&'static dyn 
 fn reject_file(
     path: &std::path::Path,
     context: &Context,
-) -> anyhow::Result<Output<'static, super::context::LazyTokens>> {
+) -> anyhow::Result<Output<'static, OutputTokens>> {
     let file = std::fs::File::create(path).with_context(|| format!("cannot write to {}", path.display()))?;
     let target = Target::Stream(Box::new(std::io::BufWriter::new(file)));
-    Ok(Output::new(OutputFormat::Jsonl, Kinds::One("reject"), target, context.lazy_tokens()))
+    let tokens = context.output_tokens(OutputFormat::Jsonl)?;
+    Ok(Output::new(OutputFormat::Jsonl, Kinds::One("reject"), target, tokens))
 }
 
 pub(super) fn counts_json(counts: &Counts) -> serde_json::Value {

@@ -41,6 +41,8 @@ pub enum Act {
     ReportWritten(ReportWritten),
     /// The store's schema was brought up to date.
     Migrated(Migrated),
+    /// Content from the wire is kept from now on; the legal basis lies in the private record.
+    ContentKept(ContentKept),
 }
 
 impl Act {
@@ -60,6 +62,7 @@ impl Act {
             Act::Exported(_) => "exported",
             Act::ReportWritten(_) => "report_written",
             Act::Migrated(_) => "migrated",
+            Act::ContentKept(_) => "content_kept",
         }
     }
 }
@@ -311,6 +314,14 @@ pub struct Migrated {
     pub applied: Vec<String>,
     /// The version of the program.
     pub tool_version: String,
+}
+
+/// Content from the wire is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentKept {
+    /// Since when.
+    #[serde(with = "moment")]
+    pub since: Timestamp,
 }
 
 /// Moments as RFC 3339 with six digits.

@@ -23,8 +23,9 @@ use fs4::FileExt;
 use serde_json::Value;
 
 pub use act::{
-    Act, AuditRun, BatchIngested, Exported, GateAnswered, ListLoaded, Migrated, NameRevealed,
-    RegisterImported, ReportWritten, RequestReceived, SearchRun, SourceClosed, SourceOpened,
+    Act, AuditRun, BatchIngested, ContentKept, Exported, GateAnswered, ListLoaded, Migrated,
+    NameRevealed, RegisterImported, ReportWritten, RequestReceived, SearchRun, SourceClosed,
+    SourceOpened,
 };
 pub use canonical::to_canonical;
 pub use checkpoint::{Checkpoint, VerifyKey};

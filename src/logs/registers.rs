@@ -139,6 +139,15 @@ struct Heading {
 impl Heading {
     fn of(kind: RegisterKind, record: &ByteRecord) -> Result<Self, RegisterError> {
         let known = columns(kind);
+        // A first line without one column that we know is no heading, and may have somebody's name in it: it is not shown.
+        let is_known =
+            |field: &[u8]| known.contains(&decoded(field).trim().to_lowercase().as_str());
+        if !record.iter().any(is_known) {
+            return Err(RegisterError::NoHeading {
+                kind,
+                known: known.join(", "),
+            });
+        }
         let mut places: Vec<(&'static str, usize)> = Vec::new();
         for (place, field) in record.iter().enumerate() {
             let named = decoded(field).trim().to_lowercase();
@@ -488,6 +497,8 @@ mod tests {
         for bad in [&b"network\n"[..], b"", b"network,network,establishment\n"] {
             assert!(read(RegisterKind::Networks, bad).is_err());
         }
+        let error = read(RegisterKind::Accounts, b"j.bloggs,hillview,pupil\n").unwrap_err();
+        assert!(!error.to_string().contains("bloggs"));
     }
 
     #[test]

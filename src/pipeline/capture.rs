@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::capture::{CaptureError, CaptureFile, Device, Step};
-use crate::flow::{Fate, MeteredFlow, Meter, MeterOptions};
+use crate::classify::ListIndex;
+use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::record::{Counts, Event, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId};
 use crate::store::names::Names;
@@ -55,7 +56,9 @@ pub enum Pace {
 enum Next<'a> {
     Step(Step<'a>),
     /// Nothing for the moment; store what there is if `store` says so.
-    Nothing { store: bool },
+    Nothing {
+        store: bool,
+    },
     End,
 }
 
@@ -77,13 +80,17 @@ pub fn each_record(
     name: &str,
     source: SourceId,
     options: &MeterOptions,
+    lists: &ListIndex,
     mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
     let mut meter = Meter::new(options.clone());
     let mut counts = CaptureCounts::default();
     let mut flows = Vec::new();
     loop {
-        match packets.next().map_err(|error| PipelineError::capture(name, error))? {
+        match packets
+            .next()
+            .map_err(|error| PipelineError::capture(name, error))?
+        {
             Next::End => break,
             Next::Nothing { .. } => {}
             Next::Step(Step::Packet(packet)) => {
@@ -92,15 +99,19 @@ pub fn each_record(
                     out(place(source, packet.number), &reject)?;
                 }
             }
-            Next::Step(Step::Damage { reason, offset, length }) => {
+            Next::Step(Step::Damage {
+                reason,
+                offset,
+                length,
+            }) => {
                 let (place, reject) = counts.damage(source, reason, offset, length);
                 out(place, &reject)?;
             }
         }
-        hand_out(&mut flows, source, &mut counts, &mut out)?;
+        hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
     }
     meter.finish(&mut flows);
-    hand_out(&mut flows, source, &mut counts, &mut out)?;
+    hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
     counts.dropped = packets.dropped();
     counts.packets.check()?;
     Ok(counts)
@@ -114,6 +125,8 @@ pub struct StoredCapture<'a> {
     pub options: &'a MeterOptions,
     /// Length and digest of the whole file; none for a device.
     pub identity: Option<&'a Identity>,
+    /// The lists that servers' addresses are met with.
+    pub lists: &'a ListIndex,
     /// The nonces of its frames.
     pub nonces: FrameNonces,
     /// Tokens of accounts.
@@ -142,10 +155,15 @@ impl StoredCapture<'_> {
             });
             let made = self.meter(packets, name, &to_store);
             drop(to_store);
-            storer.join().map_err(|_| PipelineError::Stopped("storing"))??;
+            storer
+                .join()
+                .map_err(|_| PipelineError::Stopped("storing"))??;
             let counts = made?;
-            let (length, digest) =
-                self.identity.map_or((counts.packets.bytes, [0; 32]), |known| (known.length, known.digest));
+            let (length, digest) = self
+                .identity
+                .map_or((counts.packets.bytes, [0; 32]), |known| {
+                    (known.length, known.digest)
+                });
             deposit.close(self.source, length, digest, counts.dropped)?;
             Ok(counts)
         })
@@ -165,7 +183,10 @@ impl StoredCapture<'_> {
         let mut flows = Vec::new();
         let mut last = 0;
         loop {
-            match packets.next().map_err(|error| PipelineError::capture(name, error))? {
+            match packets
+                .next()
+                .map_err(|error| PipelineError::capture(name, error))?
+            {
                 Next::End => break,
                 Next::Nothing { store } => {
                     if store && !batch.send(self.names, &mut total, None, out)? {
@@ -177,20 +198,27 @@ impl StoredCapture<'_> {
                     let fate = meter.packet(&packet, &mut flows);
                     if packet.number <= stored_up_to {
                         total.stored_before(&packet);
-                        if past.as_ref().is_some_and(|past| past.ends.contains(&packet.number)) {
+                        if past
+                            .as_ref()
+                            .is_some_and(|past| past.ends.contains(&packet.number))
+                        {
                             meter.finish(&mut flows);
                         }
                         flows.clear();
                         continue;
                     }
                     batch.packet(&packet, fate, self.names);
-                    batch.flows(&mut flows, self.names);
+                    batch.flows(&mut flows, self.lists, self.names);
                     let of_a_file = packet.number.is_multiple_of(PACKETS_IN_A_BATCH);
                     if of_a_file && !batch.send(self.names, &mut total, None, out)? {
                         return Ok(total);
                     }
                 }
-                Next::Step(Step::Damage { reason, offset, length }) => {
+                Next::Step(Step::Damage {
+                    reason,
+                    offset,
+                    length,
+                }) => {
                     if last >= stored_up_to {
                         let (place, reject) = total.damage(self.source.id, reason, offset, length);
                         batch.prepared.add(place, &reject, self.names);
@@ -200,7 +228,7 @@ impl StoredCapture<'_> {
         }
         meter.finish(&mut flows);
         if last > stored_up_to {
-            batch.flows(&mut flows, self.names);
+            batch.flows(&mut flows, self.lists, self.names);
         }
         total.dropped = packets.dropped();
         batch.send(self.names, &mut total, self.identity, out)?;
@@ -235,15 +263,18 @@ impl<'a> Batch<'a> {
         self.prepared.entry.last_frame = packet.number;
         self.tree.push(packet.number, packet.bytes);
         if let Some(reject) = self.counts.packet(packet, fate) {
-            self.prepared.add(place(self.source.id, packet.number), &reject, names);
+            self.prepared
+                .add(place(self.source.id, packet.number), &reject, names);
         }
     }
 
-    fn flows(&mut self, flows: &mut Vec<MeteredFlow>, names: &mut Names) {
+    fn flows(&mut self, flows: &mut Vec<MeteredFlow>, lists: &ListIndex, names: &mut Names) {
         self.counts.flows += flows.len() as u64;
-        for metered in flows.drain(..) {
+        for mut metered in flows.drain(..) {
+            lists.classify_flow(&mut metered.flow);
             let place = place(self.source.id, metered.first_frame);
-            self.prepared.add(place, &Event::Flow(Box::new(metered.flow)), names);
+            self.prepared
+                .add(place, &Event::Flow(Box::new(metered.flow)), names);
         }
     }
 
@@ -257,8 +288,7 @@ impl<'a> Batch<'a> {
     ) -> Result<bool, PipelineError> {
         let mut prepared = std::mem::replace(&mut self.prepared, Prepared::of(self.source));
         let counts = std::mem::take(&mut self.counts);
-        total.packets.add(&counts.packets);
-        total.flows += counts.flows;
+        total.add(&counts);
         if counts.packets.read == 0 && prepared.rows.is_empty() {
             return Ok(true);
         }
@@ -274,6 +304,16 @@ impl<'a> Batch<'a> {
 }
 
 impl CaptureCounts {
+    /// Adds what another capture counted.
+    pub fn add(&mut self, other: &CaptureCounts) {
+        self.packets.add(&other.packets);
+        self.flows += other.flows;
+        self.dropped += other.dropped;
+        for (reason, places) in &other.damage {
+            *self.damage.entry(reason).or_default() += places;
+        }
+    }
+
     /// Counts a packet by its fate; a rejected one gives a record.
     fn packet(&mut self, packet: &Packet<'_>, fate: Fate) -> Option<Event<'static>> {
         let counts = &mut self.packets;
@@ -314,8 +354,20 @@ impl CaptureCounts {
         let before: u64 = self.damage.values().sum();
         *self.damage.entry(reason.as_str()).or_default() += 1;
         let ordinal = u32::try_from(before).unwrap_or(u32::MAX);
-        let reject = Reject { time: None, reason, offset, length };
-        (Place { source, frame: 0, ordinal }, Event::Reject(reject))
+        let reject = Reject {
+            time: None,
+            reason,
+            offset,
+            length,
+        };
+        (
+            Place {
+                source,
+                frame: 0,
+                ordinal,
+            },
+            Event::Reject(reject),
+        )
     }
 }
 
@@ -326,9 +378,9 @@ impl Packets {
             Packets::Device { device, pace } => match pace() {
                 Pace::Stop => Ok(Next::End),
                 Pace::Store => Ok(Next::Nothing { store: true }),
-                Pace::Go => {
-                    Ok(device.next_step()?.map_or(Next::Nothing { store: false }, Next::Step))
-                }
+                Pace::Go => Ok(device
+                    .next_step()?
+                    .map_or(Next::Nothing { store: false }, Next::Step)),
             },
         }
     }
@@ -345,18 +397,27 @@ impl Packets {
 }
 
 fn place(source: SourceId, frame: u64) -> Place {
-    Place { source, frame, ordinal: 0 }
+    Place {
+        source,
+        frame,
+        ordinal: 0,
+    }
 }
 
 fn hand_out(
     flows: &mut Vec<MeteredFlow>,
     source: SourceId,
+    lists: &ListIndex,
     counts: &mut CaptureCounts,
     out: &mut impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
-    for metered in flows.drain(..) {
+    for mut metered in flows.drain(..) {
         counts.flows += 1;
-        out(place(source, metered.first_frame), &Event::Flow(Box::new(metered.flow)))?;
+        lists.classify_flow(&mut metered.flow);
+        out(
+            place(source, metered.first_frame),
+            &Event::Flow(Box::new(metered.flow)),
+        )?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod capture;
 pub mod deposit;
 pub mod history;
+pub mod ingest;
 pub mod input;
 pub mod output;
 pub mod sources;
@@ -19,6 +21,14 @@ pub enum PipelineError {
     /// An input can not be read.
     #[error(transparent)]
     Input(#[from] input::InputError),
+    /// An input is no capture, or can not be read on.
+    #[error("cannot read packets from {name}")]
+    Capture {
+        /// Which.
+        name: String,
+        /// Why.
+        source: crate::capture::CaptureError,
+    },
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),
@@ -43,4 +53,13 @@ pub enum PipelineError {
     /// A table that the program does not have.
     #[error("there is no table {0}: this is a fault of the program")]
     NoTable(&'static str),
+}
+
+impl PipelineError {
+    fn capture(name: &str, source: crate::capture::CaptureError) -> Self {
+        PipelineError::Capture {
+            name: name.to_owned(),
+            source,
+        }
+    }
 }

@@ -1,0 +1,67 @@
+//! Puts into a record what lists say of it.
+
+use crate::record::{ApplicationBasis, ApplicationClass, Event, Flow, WebHit, Word};
+
+use super::{ListIndex, Matches};
+
+/// The categories of lists that tell what a server is for, and what a flow to it is then taken for.
+const SERVER_CATEGORIES: &[(&str, ApplicationClass)] = &[
+    ("vpn", ApplicationClass::Vpn),
+    ("tor", ApplicationClass::Anonymiser),
+    ("encrypted_dns", ApplicationClass::EncryptedDns),
+    ("proxy", ApplicationClass::Proxy),
+];
+
+impl ListIndex {
+    /// Puts the categories and lists that an event meets into it.
+    pub fn classify<'a>(&'a self, event: &mut Event<'a>) {
+        if self.is_empty() {
+            return;
+        }
+        match event {
+            Event::WebHit(hit) => {
+                let matches = self.request(hit);
+                (hit.categories, hit.lists) = words(&matches);
+            }
+            Event::DnsQuery(query) => {
+                let matches = self.domain(&query.qname.0);
+                (query.categories, query.lists) = words(&matches);
+            }
+            Event::Flow(flow) => self.classify_flow(flow),
+            _ => {}
+        }
+    }
+
+    /// A flow whose bytes have not told what it is, is what the list of its server's address says.
+    pub fn classify_flow(&self, flow: &mut Flow) {
+        if flow
+            .application_basis
+            .is_some_and(|basis| basis != ApplicationBasis::Port)
+        {
+            return;
+        }
+        let matches = self.address(flow.dst_ip);
+        for category in matches.categories() {
+            if let Some((name, class)) =
+                SERVER_CATEGORIES.iter().find(|(name, _)| *name == category)
+            {
+                flow.application = (*name).into();
+                flow.application_class = Some(*class);
+                flow.application_basis = Some(ApplicationBasis::AddressList);
+                return;
+            }
+        }
+    }
+
+    fn request(&self, hit: &WebHit<'_>) -> Matches<'_> {
+        self.url(&hit.host.0, &hit.path)
+    }
+}
+
+fn words<'a>(matches: &Matches<'a>) -> (Vec<Word<'a>>, Vec<Word<'a>>) {
+    if matches.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let all = |texts: Vec<&'a str>| texts.into_iter().map(Word::from).collect();
+    (all(matches.categories()), all(matches.labels()))
+}
