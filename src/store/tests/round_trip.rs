@@ -1,5 +1,7 @@
-use std::io::Write;
+//! What goes in comes out: rows, values, errors, in bounded memory.
+
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
