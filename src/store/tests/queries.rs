@@ -1,3 +1,5 @@
+//! Every file under `queries/` says what it is for, and the engine understands it.
+
 use std::path::{Path, PathBuf};
 
 use super::super::queries::{QUERIES, SCHEMA, VIEWS};
