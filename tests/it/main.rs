@@ -2,4 +2,5 @@
 
 mod again;
 mod home;
+mod region;
 mod secret;
