@@ -4,3 +4,4 @@ mod again;
 mod home;
 mod region;
 mod secret;
+mod stories;
