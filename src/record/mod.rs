@@ -9,6 +9,7 @@ mod encode;
 
 mod account;
 mod address;
+pub mod calendar;
 mod counts;
 mod dns;
 mod event;
