@@ -14,7 +14,7 @@ FROM
     SELECT ip AS address
     FROM leases
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-        AND mac IN (SELECT mac FROM devices WHERE has({accounts:Array(String)}, owner_token) AND mac != '')
+        AND mac IN (SELECT mac FROM v_devices WHERE has({accounts:Array(String)}, owner_token) AND mac != '')
 )
 WHERE address != toIPv6('::')
 ORDER BY ip

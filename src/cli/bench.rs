@@ -63,7 +63,10 @@ struct Measured {
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let measured = match &args.what {
-        What::Flow { file, no_applications } => flow(&InputName::of(file), !no_applications, args.runs)?,
+        What::Flow {
+            file,
+            no_applications,
+        } => flow(&InputName::of(file), !no_applications, args.runs)?,
         What::Logs { file, format } => log(&InputName::of(file), format, args.runs)?,
     };
     print(context, &measured)?;
@@ -71,7 +74,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<Measured>> {
-    let options = MeterOptions { applications, ..MeterOptions::default() };
+    let options = MeterOptions {
+        applications,
+        ..MeterOptions::default()
+    };
     let lists = ListIndex::default();
     let mut units = 0;
     let metering = measure(runs, || {
@@ -89,29 +95,65 @@ fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<M
     })?;
     let (plain, bytes) = plain_read(name, runs)?;
     Ok(vec![
-        Measured { what: "plain read", unit: "packet", seconds: plain, bytes, units },
-        Measured { what: "packets to flows", unit: "packet", seconds: metering, bytes, units },
+        Measured {
+            what: "plain read",
+            unit: "packet",
+            seconds: plain,
+            bytes,
+            units,
+        },
+        Measured {
+            what: "packets to flows",
+            unit: "packet",
+            seconds: metering,
+            bytes,
+            units,
+        },
     ])
 }
 
 fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured>> {
     let format = if format == "auto" {
-        detect(name.open()?)?.0.with_context(|| format!("cannot tell the format of {name}: name one with --format"))?
+        detect(name.open()?)?
+            .0
+            .with_context(|| format!("cannot tell the format of {name}: name one with --format"))?
     } else {
         logs::format(format).with_context(|| format!("there is no log format {format:?}"))?
     };
-    let settings = SourceSettings { zone: TimeZone::UTC, reference: clock::now(), fold: Fold::First };
+    let settings = SourceSettings {
+        zone: TimeZone::UTC,
+        reference: clock::now(),
+        fold: Fold::First,
+    };
     let lists = ListIndex::default();
     let mut units = 0;
     let reading = measure(runs, || {
-        let reading = LogReading { format, settings: &settings, lists: &lists };
-        units = reading.each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?.read;
+        let reading = LogReading {
+            format,
+            settings: &settings,
+            lists: &lists,
+        };
+        units = reading
+            .each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?
+            .read;
         Ok(())
     })?;
     let (plain, bytes) = plain_read(name, runs)?;
     Ok(vec![
-        Measured { what: "plain read", unit: "line", seconds: plain, bytes, units },
-        Measured { what: "lines to events", unit: "line", seconds: reading, bytes, units },
+        Measured {
+            what: "plain read",
+            unit: "line",
+            seconds: plain,
+            bytes,
+            units,
+        },
+        Measured {
+            what: "lines to events",
+            unit: "line",
+            seconds: reading,
+            bytes,
+            units,
+        },
     ])
 }
 
@@ -140,7 +182,10 @@ fn measure(runs: u32, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::R
         times.push(watch.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().context("nothing was measured")
+    times
+        .get(times.len() / 2)
+        .copied()
+        .context("nothing was measured")
 }
 
 fn print(context: &Context, measured: &[Measured]) -> anyhow::Result<()> {
@@ -164,10 +209,23 @@ fn print(context: &Context, measured: &[Measured]) -> anyhow::Result<()> {
                 one.what.to_owned(),
                 format!("{:.4} s", one.seconds),
                 format!("{:.0} MB/s", one.bytes as f64 / 1e6 / one.seconds),
-                format!("{:.0} ns/{}", one.seconds * 1e9 / one.units.max(1) as f64, one.unit),
+                format!(
+                    "{:.0} ns/{}",
+                    one.seconds * 1e9 / one.units.max(1) as f64,
+                    one.unit
+                ),
                 format!("{:.2} x", one.seconds / floor),
             ]
         })
         .collect();
-    context.print_table(&["what", "median time", "speed", "each", "beside a plain read"], &rows)
+    context.print_table(
+        &[
+            "what",
+            "median time",
+            "speed",
+            "each",
+            "beside a plain read",
+        ],
+        &rows,
+    )
 }

@@ -62,7 +62,9 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             drop(writeln!(std::io::stderr().lock(), "invigil: {error:#}"));
-            let sums = error.chain().any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
+            let sums = error
+                .chain()
+                .any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
             ExitCode::from(if sums { 3 } else { 2 })
         }
     }

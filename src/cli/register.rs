@@ -22,7 +22,7 @@ use super::ingest::{counts_json, sentence};
 /// The registers that events are attributed with.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nA line replaces an earlier one about the same thing that begins at the same time; a line is ended by its\nvalid_to and never taken away. The first line of a file names its columns."
+    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file\ndoes not name stays as it was, and is ended by its valid_to. The first line of a file names its columns."
 )]
 pub struct Args {
     /// Which register.
@@ -49,9 +49,12 @@ enum Action {
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     match &args.action {
-        Action::Import { file, counts_json } => {
-            import(args.register, &InputName::of(file), counts_json.as_deref(), context)
-        }
+        Action::Import { file, counts_json } => import(
+            args.register,
+            &InputName::of(file),
+            counts_json.as_deref(),
+            context,
+        ),
         Action::List => list(args.register, context),
     }
 }
@@ -81,9 +84,17 @@ fn import(
         workshop.keys.id(),
     );
     let mut bytes = Vec::new();
-    name.open()?.reader.read_to_end(&mut bytes).map_err(|error| name.error(error))?;
+    name.open()?
+        .reader
+        .read_to_end(&mut bytes)
+        .map_err(|error| name.error(error))?;
     deposit.open(&resolved.source, &name.to_string())?;
-    let register = RegisterImport { kind, source: &resolved.source, identity: &identity, zone: &zone };
+    let register = RegisterImport {
+        kind,
+        source: &resolved.source,
+        identity: &identity,
+        zone: &zone,
+    };
     let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
     let counts = register.store(&bytes, &mut context.names()?, nonces, &deposit)?;
     if let Some(path) = counts_file {
@@ -96,7 +107,8 @@ fn import(
 
 fn list(kind: RegisterKind, context: &Context) -> anyhow::Result<Exit> {
     let id = format!("register/{kind}");
-    let sql = query(&id).with_context(|| format!("the question {id} is missing: a fault of the program"))?;
+    let sql = query(&id)
+        .with_context(|| format!("the question {id} is missing: a fault of the program"))?;
     let store = context.store()?;
     super::query::print(context, &store, sql, &Params::new())?;
     Ok(Exit::Done)
@@ -105,6 +117,9 @@ fn list(kind: RegisterKind, context: &Context) -> anyhow::Result<Exit> {
 fn parse_kind(text: &str) -> Result<RegisterKind, String> {
     RegisterKind::parse(text).ok_or_else(|| {
         let names: Vec<&str> = RegisterKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        format!("there is no register {text:?}: say one of {}", names.join(", "))
+        format!(
+            "there is no register {text:?}: say one of {}",
+            names.join(", ")
+        )
     })
 }

@@ -8,7 +8,9 @@ use super::context::{Context, Exit};
 
 /// The store: its state, its schema, the engine.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store engine")]
+#[command(
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store engine"
+)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -43,12 +45,18 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 fn status(context: &Context) -> anyhow::Result<Exit> {
     let store = context.store()?;
-    let questions: Vec<_> = ["store/tables", "store/sources"].iter().filter_map(|id| query(id)).collect();
+    let questions: Vec<_> = ["store/tables", "store/sources"]
+        .iter()
+        .filter_map(|id| query(id))
+        .collect();
     if context.json {
         let mut all = serde_json::Map::new();
         for sql in questions {
             let rows: Vec<serde_json::Value> = store.rows(sql, &Params::new())?;
-            all.insert(sql.id().trim_start_matches("store/").to_owned(), rows.into());
+            all.insert(
+                sql.id().trim_start_matches("store/").to_owned(),
+                rows.into(),
+            );
         }
         context.print_json(&all.into())?;
         return Ok(Exit::Done);
@@ -64,7 +72,10 @@ fn serve(context: &Context) -> anyhow::Result<Exit> {
         anyhow::bail!("the configuration names a ClickHouse server: there is no engine to keep up");
     };
     let serving = Serving::start(&embedded)?;
-    context.tell(format!("the store answers on {}; end it with Ctrl-C", serving.socket().display()));
+    context.tell(format!(
+        "the store answers on {}; end it with Ctrl-C",
+        serving.socket().display()
+    ));
     serving.until_asked_to_end()?;
     Ok(Exit::Done)
 }
@@ -79,8 +90,16 @@ fn engine(context: &Context) -> anyhow::Result<Exit> {
             "version": LIBRARY_VERSION,
         }))?;
     } else {
-        let state = if there { "present" } else { "missing: run `make engine`, or name it with INVIGIL_ENGINE" };
-        let row = vec![LIBRARY_VERSION.to_owned(), path.display().to_string(), state.to_owned()];
+        let state = if there {
+            "present"
+        } else {
+            "missing: run `make engine`, or name it with INVIGIL_ENGINE"
+        };
+        let row = vec![
+            LIBRARY_VERSION.to_owned(),
+            path.display().to_string(),
+            state.to_owned(),
+        ];
         context.print_table(&["version wanted", "library", "state"], &[row])?;
     }
     Ok(if there { Exit::Done } else { Exit::Found })

@@ -13,9 +13,7 @@ use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
-use crate::record::{
-    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId,
-};
+use crate::record::{Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId};
 use crate::store::names::Names;
 
 use super::PipelineError;

@@ -64,7 +64,12 @@ pub fn of_whole_file(
     let id = identity.new_source(data_id, format);
     let past = history.source(id).cloned();
     Resolved {
-        source: OpenSource { id, kind, format: format.to_owned(), past },
+        source: OpenSource {
+            id,
+            kind,
+            format: format.to_owned(),
+            past,
+        },
         stored_bytes: 0,
         complete: false,
     }

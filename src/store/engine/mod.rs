@@ -5,6 +5,7 @@
 
 mod ffi;
 mod front;
+mod heading;
 mod request;
 mod serving;
 

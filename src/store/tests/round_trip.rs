@@ -57,6 +57,11 @@ fn extremes(table: &'static Table, high: bool) -> Vec<u8> {
             } else {
                 Timestamp::default()
             }),
+            "FixedString(16)" => encoder.source(SourceId([if high { 0xff } else { 0 }; 16])),
+            "Map(LowCardinality(String), UInt64)" if high => {
+                encoder.sums(&[("a", u64::MAX), ("é", 0)].into_iter().collect());
+            }
+            "Map(LowCardinality(String), UInt64)" => encoder.sums(&Default::default()),
             "String" | "LowCardinality(String)" if high => {
                 encoder.text("é\0\n\t\\'\"`🦉 -- ; {x:String}")
             }
