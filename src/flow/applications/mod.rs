@@ -9,6 +9,7 @@ mod http;
 mod ipsec;
 mod openvpn;
 mod ports;
+mod quic;
 mod tls;
 mod wireguard;
 
@@ -20,6 +21,7 @@ use crate::record::{ApplicationBasis, ApplicationClass};
 static APPLICATIONS: &[&dyn Application] = &[
     &tls::Tls,
     &http::Http,
+    &quic::Quic,
     &dns::Dns,
     &wireguard::WireGuard,
     &ipsec::Ipsec,
@@ -117,6 +119,8 @@ pub(super) struct Facts {
     pub(super) http_method: String,
     pub(super) http_path: String,
     pub(super) http_user_agent: String,
+    /// Pieces of a hello that is not whole yet, with their offsets.
+    pieces: Vec<(usize, Vec<u8>)>,
 }
 
 impl Facts {
