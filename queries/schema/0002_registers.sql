@@ -3,7 +3,8 @@
 -- reader: attribution and reports
 -- window: all
 -- why: an address is worth nothing without knowing whose it was; names of people stand here as tokens only
--- A line that is imported again from the same place replaces itself.
+-- What a register says now is asked of the views v_establishments and so on: of one thing, the lines of
+-- the newest import that names it.
 
 CREATE TABLE IF NOT EXISTS establishments
 (
@@ -18,7 +19,7 @@ CREATE TABLE IF NOT EXISTS establishments
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (establishment, source_id, frame, ordinal)
+ORDER BY (establishment, valid_from)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS networks
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS networks
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (first_ip, bits, source_id, frame, ordinal)
+ORDER BY (first_ip, bits, valid_from)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS links
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS links
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (establishment, link, source_id, frame, ordinal)
+ORDER BY (establishment, link, valid_from)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS accounts
@@ -67,7 +68,7 @@ CREATE TABLE IF NOT EXISTS accounts
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (account_token, source_id, frame, ordinal)
+ORDER BY (account_token, establishment, valid_from)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS devices
@@ -84,5 +85,5 @@ CREATE TABLE IF NOT EXISTS devices
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (mac, source_id, frame, ordinal)
+ORDER BY (mac, valid_from)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;

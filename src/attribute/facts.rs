@@ -109,6 +109,25 @@ impl Facts {
         answer
     }
 
+    /// Whose network an address lay in at this moment, by the register alone.
+    pub fn establishment(&self, ip: IpAddr, time: Timestamp) -> Option<&str> {
+        let ip = from_store_ip(to_store_ip(ip));
+        match place_at(&self.registers.networks_of(ip), time) {
+            Where::Known(line) => Some(&line.establishment),
+            Where::Nobody | Where::Disagree => None,
+        }
+    }
+
+    /// The moments after `from` and before `to` at which the answer for an address changes.
+    pub fn changes(&self, ip: IpAddr, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let ip = from_store_ip(to_store_ip(ip));
+        let Some(known) = self.addresses.get(&ip) else {
+            let turns = self.turns(&self.nothing, ip);
+            return between(&turns, from, to);
+        };
+        between(&known.turns, from, to)
+    }
+
     /// The event names its account: nothing is stronger.
     fn named(
         &self,
@@ -361,6 +380,14 @@ impl Known {
         let last = self.holdings.get(end.checked_sub(1)?)?;
         last.span.contains(time).then_some(last)
     }
+}
+
+fn between(turns: &[(Timestamp, Core)], from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    turns
+        .iter()
+        .map(|(turn, _)| *turn)
+        .filter(|turn| from < *turn && *turn < to)
+        .collect()
 }
 
 fn nobody(reason: Reason) -> Answer {

@@ -10,6 +10,7 @@ mod claims;
 mod facts;
 mod interval;
 mod leases;
+mod load;
 mod registers;
 mod rows;
 mod sessions;
@@ -17,9 +18,12 @@ mod sessions;
 pub use answer::{Answer, Reason, Rival};
 pub use facts::Facts;
 pub use interval::{End, Span};
+pub use load::{AttributeError, STATEMENTS};
 pub use rows::{
     AccountRow, AttributeSettings, DeviceRow, FactRows, LeaseRow, NetworkRow, RowRef, SignInRow,
 };
 
+#[cfg(test)]
+pub(crate) mod fill;
 #[cfg(test)]
 mod tests;

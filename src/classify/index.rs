@@ -203,6 +203,17 @@ impl ListIndex {
         self.matches(tags)
     }
 
+    /// What a request meets, with the server's address where it is known. A list that allows the name allows the address too.
+    pub fn request(&self, host: &str, path: &str, server: Option<IpAddr>) -> Matches<'_> {
+        let mut tags = Vec::new();
+        if let Some(ip) = server {
+            self.address_tags(ip, &mut tags);
+        }
+        self.host_tags(host, &mut tags);
+        self.url_tags(host, path, &mut tags);
+        self.matches(tags)
+    }
+
     /// The lists, in the order in which they were added.
     pub fn lists(&self) -> &[ListMeta] {
         &self.lists
@@ -260,6 +271,7 @@ impl ListIndex {
 
     fn address_tags(&self, ip: IpAddr, tags: &mut Vec<Tag>) {
         let address = u128::from(to_store_ip(ip));
+        let begin = tags.len();
         for (bits, of_size) in &self.networks {
             let mask = u128::MAX.checked_shl(128 - u32::from(*bits)).unwrap_or(0);
             let Some(set) = of_size.get(&(address & mask)) else {
@@ -267,11 +279,8 @@ impl ListIndex {
             };
             let smaller = tags.len();
             for tag in self.tags(*set) {
-                let known = tags
-                    .iter()
-                    .take(smaller)
-                    .any(|other| other.list == tag.list);
-                if !known {
+                let mut met = tags.iter().take(smaller).skip(begin);
+                if !met.any(|other| other.list == tag.list) {
                     tags.push(*tag);
                 }
             }

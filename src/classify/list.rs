@@ -89,6 +89,18 @@ pub enum PartKind {
     Networks,
 }
 
+impl PartKind {
+    /// The one spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PartKind::Domains => "domains",
+            PartKind::Hosts => "hosts",
+            PartKind::Urls => "urls",
+            PartKind::Networks => "networks",
+        }
+    }
+}
+
 /// A file of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct ListPart<'a> {
@@ -100,19 +112,29 @@ pub struct ListPart<'a> {
     pub bytes: &'a [u8],
 }
 
-/// The version of a list: the first twelve hexadecimal digits of the SHA-256 of its bytes. Of several parts, of their categories, kinds, lengths and bytes in order.
-pub fn version_of(parts: &[ListPart<'_>]) -> String {
+/// The SHA-256 of a list's bytes; of several parts, of their categories, kinds, lengths and bytes in order.
+pub fn digest_of(parts: &[ListPart<'_>]) -> [u8; 32] {
     let mut digest = Context::new(&SHA256);
     for part in parts {
         if parts.len() > 1 {
-            let heading = format!("{}\0{:?}\0{}\0", part.category, part.kind, part.bytes.len());
+            let length = part.bytes.len();
+            let heading = format!("{}\0{}\0{length}\0", part.category, part.kind.as_str());
             digest.update(heading.as_bytes());
         }
         digest.update(part.bytes);
     }
-    let digest = digest.finish();
-    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    digits.take(VERSION_DIGITS / 2).collect()
+    let mut bytes = [0; 32];
+    for (byte, digested) in bytes.iter_mut().zip(digest.finish().as_ref()) {
+        *byte = *digested;
+    }
+    bytes
+}
+
+/// The version of a list: the first twelve hexadecimal digits of its digest.
+pub fn version_of(parts: &[ListPart<'_>]) -> String {
+    let digest = digest_of(parts);
+    let digits = digest.iter().take(VERSION_DIGITS / 2);
+    digits.map(|byte| format!("{byte:02x}")).collect()
 }
 
 const VERSION_DIGITS: usize = 12;

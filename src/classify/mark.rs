@@ -1,6 +1,6 @@
 //! Puts into a record what lists say of it.
 
-use crate::record::{ApplicationBasis, ApplicationClass, Event, Flow, WebHit, Word};
+use crate::record::{ApplicationBasis, ApplicationClass, Event, Flow, Word};
 
 use super::{ListIndex, Matches};
 
@@ -13,14 +13,14 @@ const SERVER_CATEGORIES: &[(&str, ApplicationClass)] = &[
 ];
 
 impl ListIndex {
-    /// Puts the categories and lists that an event meets into it.
-    pub fn classify<'a>(&'a self, event: &mut Event<'a>) {
+    /// Puts the categories and lists that an event meets into it. Sign-ins, leases, translations and mail meet none.
+    pub fn classify(&self, event: &mut Event<'_>) {
         if self.is_empty() {
             return;
         }
         match event {
             Event::WebHit(hit) => {
-                let matches = self.request(hit);
+                let matches = self.request(&hit.host.0, &hit.path, hit.server_ip);
                 (hit.categories, hit.lists) = words(&matches);
             }
             Event::DnsQuery(query) => {
@@ -52,16 +52,13 @@ impl ListIndex {
             }
         }
     }
-
-    fn request(&self, hit: &WebHit<'_>) -> Matches<'_> {
-        self.url(&hit.host.0, &hit.path)
-    }
 }
 
-fn words<'a>(matches: &Matches<'a>) -> (Vec<Word<'a>>, Vec<Word<'a>>) {
-    if matches.is_empty() {
-        return (Vec::new(), Vec::new());
-    }
-    let all = |texts: Vec<&'a str>| texts.into_iter().map(Word::from).collect();
-    (all(matches.categories()), all(matches.labels()))
+/// Hits are few, so their words are copied: the event then lives as long as its frame, whatever becomes of the lists.
+fn words(matches: &Matches<'_>) -> (Vec<Word<'static>>, Vec<Word<'static>>) {
+    let owned = |texts: Vec<&str>| {
+        let words = texts.into_iter().map(str::to_owned);
+        words.map(Word::from).collect()
+    };
+    (owned(matches.categories()), owned(matches.labels()))
 }

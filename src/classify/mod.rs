@@ -10,7 +10,7 @@ mod mark;
 mod names;
 
 pub use index::{ListBuilder, ListCounts, ListIndex, Match, Matches};
-pub use list::{ListKind, ListMeta, ListPart, PartKind, version_of};
+pub use list::{ListKind, ListMeta, ListPart, PartKind, digest_of, version_of};
 
 #[cfg(test)]
 mod tests;

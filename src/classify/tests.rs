@@ -204,3 +204,33 @@ fn strange_lists_and_hosts_bring_no_panic() {
         index.domain(host);
     }
 }
+
+#[test]
+fn what_lists_say_is_written_into_the_event() {
+    use crate::record::{Event, WebHit};
+
+    let index = index();
+    let hit = |host: &'static str, server: &str| {
+        let mut event = Event::WebHit(WebHit {
+            host: host.into(),
+            server_ip: server.parse().ok(),
+            ..WebHit::at(Timestamp::default())
+        });
+        index.classify(&mut event);
+        match event {
+            Event::WebHit(hit) => (hit.categories, hit.lists),
+            _ => unreachable!(),
+        }
+    };
+    let words =
+        |texts: &[&'static str]| texts.iter().map(|text| (*text).into()).collect::<Vec<_>>();
+    assert_eq!(
+        hit("www.example.test", ""),
+        (words(&["games"]), words(&["ours@1"]))
+    );
+    assert_eq!(
+        hit("other.test", "198.51.100.9"),
+        (words(&["vpn"]), words(&["vpn@1"]))
+    );
+    assert_eq!(hit("help.play.test", "198.51.100.9"), (vec![], vec![]));
+}

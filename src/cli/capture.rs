@@ -13,7 +13,9 @@ use crate::config::ContentPolicy;
 use crate::flow::MeterOptions;
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
-use crate::pipeline::capture::{CaptureCounts, Packets, Pace, StoredCapture, each_record, open_file};
+use crate::pipeline::capture::{
+    CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
+};
 use crate::pipeline::deposit::Deposit;
 use crate::pipeline::history::History;
 use crate::pipeline::input::InputName;
@@ -43,7 +45,12 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", requires = "interface")]
     filter: Option<String>,
     /// Bytes kept of each frame while it is looked at; devices only.
-    #[arg(long, value_name = "BYTES", default_value_t = 65_535, requires = "interface")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 65_535,
+        requires = "interface"
+    )]
     snaplen: u32,
     /// Stop after so many seconds; devices only.
     #[arg(long, value_name = "SECONDS", requires = "interface")]
@@ -86,7 +93,12 @@ fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     let format = args.output.format().context("the store is no output")?;
     let lists = lists::load(&context.places.data)?;
     let mut total = CaptureCounts::default();
-    let mut output = args.output.open(context, format, Kinds::One("flow"), context.output_tokens(format)?)?;
+    let mut output = args.output.open(
+        context,
+        format,
+        Kinds::One("flow"),
+        context.output_tokens(format)?,
+    )?;
     let mut one = |packets: &mut Packets, name: &str, source| {
         each_record(packets, name, source, options, &lists, |place, event| {
             output.record(place, event).map_err(PipelineError::Output)
@@ -118,10 +130,21 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     for path in &args.read {
         let name = InputName::of(path);
         let counts = if name.is_regular() {
-            store_file(&name, context, &workshop.keys, options, &lists, &deposit, &mut names)?
+            store_file(
+                &name,
+                context,
+                &workshop.keys,
+                options,
+                &lists,
+                &deposit,
+                &mut names,
+            )?
         } else {
-            let resolved =
-                sources::of_session(SourceId(keys::random()?), SourceKind::Stream, CAPTURE_FORMAT);
+            let resolved = sources::of_session(
+                SourceId(keys::random()?),
+                SourceKind::Stream,
+                CAPTURE_FORMAT,
+            );
             deposit.open(&resolved.source, &name.to_string())?;
             let mut packets = Packets::File(open_file(name.open()?)?);
             StoredCapture {
@@ -137,8 +160,11 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
         total.add(&counts);
     }
     if let Some(name) = &args.interface {
-        let resolved =
-            sources::of_session(SourceId(keys::random()?), SourceKind::CaptureDevice, CAPTURE_FORMAT);
+        let resolved = sources::of_session(
+            SourceId(keys::random()?),
+            SourceKind::CaptureDevice,
+            CAPTURE_FORMAT,
+        );
         let mut packets = device(args, name, Some(STORE_EVERY_SECONDS))?;
         deposit.open(&resolved.source, name)?;
         let counts = StoredCapture {
@@ -167,10 +193,18 @@ fn store_file(
     let _one_at_a_time = sources::lock_files(&context.places.data)?;
     let history = History::of(deposit.ledger.entries()?);
     let identity = name.identify(history.points())?;
-    let resolved =
-        sources::of_file(&identity, &history, SourceKind::CaptureFile, CAPTURE_FORMAT, keys.id());
+    let resolved = sources::of_file(
+        &identity,
+        &history,
+        SourceKind::CaptureFile,
+        CAPTURE_FORMAT,
+        keys.id(),
+    );
     if resolved.complete {
-        return Ok(CaptureCounts { packets: resolved.counts_when_complete(), ..CaptureCounts::default() });
+        return Ok(CaptureCounts {
+            packets: resolved.counts_when_complete(),
+            ..CaptureCounts::default()
+        });
     }
     let mut packets = Packets::File(open_file(name.open()?)?);
     deposit.open(&resolved.source, &name.to_string())?;
@@ -187,7 +221,11 @@ fn store_file(
 
 /// Opens the device; it is read until the program is told to stop or the time is over.
 fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<Packets> {
-    let options = DeviceOptions { snaplen: args.snaplen, filter: args.filter.clone(), ..DeviceOptions::default() };
+    let options = DeviceOptions {
+        snaplen: args.snaplen,
+        filter: args.filter.clone(),
+        ..DeviceOptions::default()
+    };
     let device = Device::open(name, &options)
         .context("capturing needs root, or the capability cap_net_raw on the program; see the devices with `ip link`")?;
     let told_to_stop = stop::when_told()?;
@@ -205,7 +243,10 @@ fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<P
         }
         Pace::Go
     };
-    Ok(Packets::Device { device, pace: Box::new(pace) })
+    Ok(Packets::Device {
+        device,
+        pace: Box::new(pace),
+    })
 }
 
 fn counts_json(counts: &CaptureCounts) -> serde_json::Value {

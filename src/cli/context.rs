@@ -215,7 +215,7 @@ impl Context {
     /// Prints a table with a heading; as wide as the terminal, or as it needs where there is none.
     pub fn print_table(&self, heading: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
         let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         if io::stdout().is_terminal() {
             table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
         }

@@ -89,7 +89,11 @@ fn list_formats(context: &Context) -> anyhow::Result<Exit> {
         let rows: Vec<Vec<String>> = logs::FORMATS
             .iter()
             .map(|format| {
-                vec![format.name().to_owned(), format.title().to_owned(), format.extensions().join(" ")]
+                vec![
+                    format.name().to_owned(),
+                    format.title().to_owned(),
+                    format.extensions().join(" "),
+                ]
             })
             .collect();
         context.print_table(&["name", "title", "usual endings"], &rows)?;
@@ -105,8 +109,9 @@ fn settings(args: &Args, context: &Context) -> anyhow::Result<SourceSettings> {
         FoldArg::Second => Fold::Second,
     };
     Ok(SourceSettings {
-        zone: TimeZone::get(zone)
-            .with_context(|| format!("there is no time zone {zone:?}: use a name such as Europe/London"))?,
+        zone: TimeZone::get(zone).with_context(|| {
+            format!("there is no time zone {zone:?}: use a name such as Europe/London")
+        })?,
         reference: clock::now(),
         fold,
     })
@@ -119,17 +124,31 @@ fn print(
     to: OutputFormat,
 ) -> anyhow::Result<Counts> {
     let lists = lists::load(&context.places.data)?;
-    let mut output = args.output.open(context, to, Kinds::Events, context.output_tokens(to)?)?;
-    let mut rejects = args.rejects.as_deref().map(|path| reject_file(path, context)).transpose()?;
+    let mut output = args
+        .output
+        .open(context, to, Kinds::Events, context.output_tokens(to)?)?;
+    let mut rejects = args
+        .rejects
+        .as_deref()
+        .map(|path| reject_file(path, context))
+        .transpose()?;
     let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
         let source = name.passing_source()?;
-        let Some((format, input)) = format_of(args, name.open()?)? else { continue };
-        let reading = LogReading { format, settings, lists: &lists };
+        let Some((format, input)) = format_of(args, name.open()?)? else {
+            continue;
+        };
+        let reading = LogReading {
+            format,
+            settings,
+            lists: &lists,
+        };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
-                rejects.record(place, event).map_err(PipelineError::Output)?;
+                rejects
+                    .record(place, event)
+                    .map_err(PipelineError::Output)?;
             }
             output.record(place, event).map_err(PipelineError::Output)
         })?;
@@ -145,7 +164,7 @@ fn print(
 fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::Result<Counts> {
     anyhow::ensure!(
         args.rejects.is_none(),
-        "with --to store, rejects are in the store: `invigil query rejects`; --rejects goes with the other outputs"
+        "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
     );
     let workshop = context.workshop()?;
     let deposit = workshop.deposit();
@@ -154,9 +173,13 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
     let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
-        let _one_at_a_time =
-            name.is_regular().then(|| sources::lock_files(&context.places.data)).transpose()?;
-        let Some((format, input)) = format_of(args, name.open()?)? else { continue };
+        let _one_at_a_time = name
+            .is_regular()
+            .then(|| sources::lock_files(&context.places.data))
+            .transpose()?;
+        let Some((format, input)) = format_of(args, name.open()?)? else {
+            continue;
+        };
         let resolved = if name.is_regular() {
             let history = History::of(deposit.ledger.entries()?);
             let identity = name.identify(history.points())?;
@@ -170,20 +193,36 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             continue;
         }
         deposit.open(&resolved.source, &name.to_string())?;
-        let reading = LogReading { format, settings, lists: &lists };
+        let reading = LogReading {
+            format,
+            settings,
+            lists: &lists,
+        };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
-        let counts =
-            reading.store(input, &resolved.source, resolved.stored_bytes, &mut names, nonces, &deposit)?;
+        let counts = reading.store(
+            input,
+            &resolved.source,
+            resolved.stored_bytes,
+            &mut names,
+            nonces,
+            &deposit,
+        )?;
         total.add(&counts);
     }
     Ok(total)
 }
 
 /// The format that was named, or the one that the first lines look like; nothing for an empty input.
-fn format_of(args: &Args, input: Opened) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
+fn format_of(
+    args: &Args,
+    input: Opened,
+) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
     if args.format != "auto" {
         let format = logs::format(&args.format).with_context(|| {
-            format!("there is no log format {:?}: see `invigil ingest --list-formats`", args.format)
+            format!(
+                "there is no log format {:?}: see `invigil ingest --list-formats`",
+                args.format
+            )
         })?;
         return Ok(Some((format, input)));
     }
@@ -200,10 +239,16 @@ fn reject_file(
     path: &std::path::Path,
     context: &Context,
 ) -> anyhow::Result<Output<'static, OutputTokens>> {
-    let file = std::fs::File::create(path).with_context(|| format!("cannot write to {}", path.display()))?;
+    let file = std::fs::File::create(path)
+        .with_context(|| format!("cannot write to {}", path.display()))?;
     let target = Target::Stream(Box::new(std::io::BufWriter::new(file)));
     let tokens = context.output_tokens(OutputFormat::Jsonl)?;
-    Ok(Output::new(OutputFormat::Jsonl, Kinds::One("reject"), target, tokens))
+    Ok(Output::new(
+        OutputFormat::Jsonl,
+        Kinds::One("reject"),
+        target,
+        tokens,
+    ))
 }
 
 pub(super) fn counts_json(counts: &Counts) -> serde_json::Value {

@@ -1,6 +1,14 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
+pub mod bench;
+pub mod capture;
 pub mod context;
+pub mod ingest;
+pub mod lists;
+mod output_args;
+pub mod query;
+pub mod register;
+pub mod store;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,7 +34,15 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Capture(capture::Args),
+    Ingest(ingest::Args),
+    Register(register::Args),
+    Lists(lists::Args),
+    Query(query::Args),
+    Store(store::Args),
+    Bench(bench::Args),
+}
 
 /// Runs the program and answers with its exit code.
 pub fn main() -> ExitCode {
@@ -46,14 +62,25 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             drop(writeln!(std::io::stderr().lock(), "invigil: {error:#}"));
-            ExitCode::from(2)
+            let sums = error
+                .chain()
+                .any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
+            ExitCode::from(if sums { 3 } else { 2 })
         }
     }
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
-    let _context = Context::new(&cli.global)?;
-    match cli.command {}
+    let context = Context::new(&cli.global)?;
+    match &cli.command {
+        Command::Capture(args) => capture::run(args, &context),
+        Command::Ingest(args) => ingest::run(args, &context),
+        Command::Register(args) => register::run(args, &context),
+        Command::Lists(args) => lists::run(args, &context),
+        Command::Query(args) => query::run(args, &context),
+        Command::Store(args) => store::run(args, &context),
+        Command::Bench(args) => bench::run(args, &context),
+    }
 }
 
 /// Whoever read our output has gone away: nothing is wrong, and nobody is left to tell.

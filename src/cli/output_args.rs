@@ -73,14 +73,20 @@ impl OutputArgs {
             Some("events") => Kinds::Events,
             Some(name) => Kinds::One(kind(name)?),
         };
-        Ok(Output::new(format, kinds, target(context, self.output.as_deref())?, tokens))
+        Ok(Output::new(
+            format,
+            kinds,
+            target(context, self.output.as_deref())?,
+            tokens,
+        ))
     }
 
     /// Writes the counts where they were asked for.
     pub fn write_counts(&self, counts: &serde_json::Value) -> anyhow::Result<()> {
         if let Some(path) = &self.counts_json {
             let text = format!("{counts}\n");
-            std::fs::write(path, text).with_context(|| format!("cannot write the counts to {}", path.display()))?;
+            std::fs::write(path, text)
+                .with_context(|| format!("cannot write the counts to {}", path.display()))?;
         }
         Ok(())
     }
@@ -93,7 +99,10 @@ fn kind(name: &str) -> anyhow::Result<&'static str> {
         .map(|table| table.kind)
         .with_context(|| {
             let names: Vec<&str> = EVENT_TABLES.iter().map(|table| table.name).collect();
-            format!("there are no records called {name:?}: say all, events, or one of {}", names.join(", "))
+            format!(
+                "there are no records called {name:?}: say all, events, or one of {}",
+                names.join(", ")
+            )
         })
 }
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::ledger::{Act, BatchIngested, Digest, Ledger, SourceClosed, SourceOpened};
 use crate::record::{
-    Counts, IgnoreReason, RejectReason, RowBinary, SourceId, SourceKind, SourceLine, Table,
-    Timestamp, Tokens,
+    Counts, Event, IgnoreReason, Place, Record, RejectReason, RowBinary, SourceId, SourceKind,
+    SourceLine, Table, Timestamp, Tokens,
 };
 use crate::store::Store;
+use crate::store::names::Names;
 use crate::store::originals::{Batch, Originals};
 
 use super::PipelineError;
@@ -40,6 +41,8 @@ pub struct Prepared {
     pub originals: Batch,
     /// Whether it begins within a frame that was stored cut off, and read again whole.
     pub torn: bool,
+    /// What sets this import of a register apart from others of the same file.
+    pub import: Option<String>,
 }
 
 /// A source while it is read.
@@ -53,6 +56,48 @@ pub struct OpenSource {
     pub format: String,
     /// What was read of it before.
     pub past: Option<SourcePast>,
+}
+
+impl Prepared {
+    /// An empty batch of a source.
+    pub fn of(source: &OpenSource) -> Self {
+        let mut entry = BatchIngested::of(source.id);
+        entry.kind = source.kind.as_str().to_owned();
+        entry.format.clone_from(&source.format);
+        entry.tool_version = env!("CARGO_PKG_VERSION").to_owned();
+        Prepared {
+            entry,
+            rows: BTreeMap::new(),
+            originals: Batch::default(),
+            torn: false,
+            import: None,
+        }
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, place: Place, event: &Event<'_>, names: &mut Names) {
+        if let Some(time) = event.time() {
+            let earlier = self.entry.first_time.is_none_or(|first| time < first);
+            let later = self.entry.last_time.is_none_or(|last| time > last);
+            let at = |keep: bool, old: Option<Timestamp>| if keep { Some(time) } else { old };
+            self.entry.first_time = at(earlier, self.entry.first_time);
+            self.entry.last_time = at(later, self.entry.last_time);
+        }
+        self.add_row(place, event, names);
+    }
+
+    /// Adds a row of any table.
+    pub fn add_row<R: Record>(&mut self, place: Place, record: &R, names: &mut Names) {
+        let table = record.table();
+        let rows = &mut self
+            .rows
+            .entry(table.name)
+            .or_insert_with(|| (table, Vec::new()))
+            .1;
+        let mut encoder = RowBinary::onto(std::mem::take(rows), names);
+        encoder.row(place, record);
+        *rows = encoder.into_bytes();
+    }
 }
 
 impl Deposit<'_> {
@@ -79,8 +124,9 @@ impl Deposit<'_> {
         self.originals.put(entry.source, &batch.originals)?;
         for (name, (table, rows)) in batch.rows {
             let torn = if batch.torn { ":torn" } else { "" };
+            let import = batch.import.as_deref().unwrap_or_default();
             let token = format!(
-                "{}:{}:{}:{name}{torn}",
+                "{}:{}:{}:{name}{torn}{import}",
                 entry.source, entry.first_frame, entry.last_frame
             );
             self.store.insert(table, rows, Some(&token))?;
@@ -151,7 +197,11 @@ fn source_line(
         source_id: source.id,
         kind: source.kind,
         format: source.format.clone().into(),
-        opened: source.past.as_ref().map_or(now, |past| past.opened),
+        // A register counts from its last import.
+        opened: match (&source.past, source.kind) {
+            (None, _) | (_, SourceKind::Register) => now,
+            (Some(past), _) => past.opened,
+        },
         digest: Digest(digest).to_string(),
         bytes: length,
         first_time: batches.iter().filter_map(|batch| batch.first_time).min(),

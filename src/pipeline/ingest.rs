@@ -9,14 +9,11 @@ use std::io::Read;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::classify::ListIndex;
-use crate::ledger::{BatchIngested, Digest, FrameNonces, FrameTree};
+use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
-use crate::record::{
-    Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, RowBinary, SourceId,
-    Timestamp,
-};
+use crate::record::{Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId};
 use crate::store::names::Names;
 
 use super::PipelineError;
@@ -404,42 +401,6 @@ fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {
         .ok()
         .and_then(|length| rest.get(..length))
         .unwrap_or(rest)
-}
-
-impl Prepared {
-    /// An empty batch of a source.
-    pub fn of(source: &OpenSource) -> Self {
-        let mut entry = BatchIngested::of(source.id);
-        entry.kind = source.kind.as_str().to_owned();
-        entry.format.clone_from(&source.format);
-        entry.tool_version = env!("CARGO_PKG_VERSION").to_owned();
-        Prepared {
-            entry,
-            rows: std::collections::BTreeMap::new(),
-            originals: crate::store::originals::Batch::default(),
-            torn: false,
-        }
-    }
-
-    /// Adds a row.
-    pub fn add(&mut self, place: Place, event: &Event<'_>, names: &mut Names) {
-        if let Some(time) = event.time() {
-            let earlier = self.entry.first_time.is_none_or(|first| time < first);
-            let later = self.entry.last_time.is_none_or(|last| time > last);
-            let at = |keep: bool, old: Option<Timestamp>| if keep { Some(time) } else { old };
-            self.entry.first_time = at(earlier, self.entry.first_time);
-            self.entry.last_time = at(later, self.entry.last_time);
-        }
-        let table = event.table();
-        let rows = &mut self
-            .rows
-            .entry(table.name)
-            .or_insert_with(|| (table, Vec::new()))
-            .1;
-        let mut encoder = RowBinary::onto(std::mem::take(rows), names);
-        encoder.row(place, event);
-        *rows = encoder.into_bytes();
-    }
 }
 
 /// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.

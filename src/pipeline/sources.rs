@@ -53,6 +53,28 @@ pub fn of_file(
     }
 }
 
+/// The source of a file that counts as a whole, such as a register: another content is another source.
+pub fn of_whole_file(
+    identity: &Identity,
+    history: &History,
+    kind: SourceKind,
+    format: &str,
+    data_id: &str,
+) -> Resolved {
+    let id = identity.new_source(data_id, format);
+    let past = history.source(id).cloned();
+    Resolved {
+        source: OpenSource {
+            id,
+            kind,
+            format: format.to_owned(),
+            past,
+        },
+        stored_bytes: 0,
+        complete: false,
+    }
+}
+
 /// The source of a stream or a device: new in each session.
 pub fn of_session(id: SourceId, kind: SourceKind, format: &str) -> Resolved {
     Resolved {

@@ -9,6 +9,7 @@ mod encode;
 
 mod account;
 mod address;
+pub mod calendar;
 mod counts;
 mod dns;
 mod event;
@@ -69,6 +70,13 @@ pub static REGISTER_TABLES: &[&Table] = &[
 
 /// The tables whose rows have no place: findings, and the sources themselves.
 pub static PLACELESS_TABLES: &[&Table] = &[Finding::TABLE, SourceLine::TABLE];
+
+impl Table {
+    /// Whether its rows begin with `source_id`, `frame` and `ordinal`.
+    pub fn has_place(&self) -> bool {
+        !PLACELESS_TABLES.iter().any(|table| table.name == self.name)
+    }
+}
 
 /// The table with this name, of whatever kind.
 pub fn table(name: &str) -> Option<&'static Table> {

@@ -68,10 +68,10 @@ pub(super) fn migrate(
 
 /// How rows of a table are announced. Names come from the declaration of the records alone.
 pub(super) fn insert_statement(table: &Table) -> String {
-    let place: &[&str] = if table.name == "findings" {
-        &[]
-    } else {
+    let place: &[&str] = if table.has_place() {
         &["source_id", "frame", "ordinal"]
+    } else {
+        &[]
     };
     let names = place
         .iter()
@@ -124,7 +124,7 @@ fn tell(caller: &Caller, what: &str, sql: &str) -> Result<(), StoreError> {
 }
 
 /// The statements of a file: a line that ends with a semicolon ends one.
-fn statements(text: &str) -> Vec<String> {
+pub(super) fn statements(text: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut current = String::new();
     for line in text

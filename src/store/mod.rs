@@ -69,7 +69,7 @@ impl Store {
         let mut settings = vec![("max_partitions_per_insert_block", "0")];
         settings.extend(token.map(|token| ("insert_deduplication_token", token)));
         let rows = pieces.map(Bytes::from);
-        self.caller()
+        self.caller()?
             .insert(&what, migrate::insert_statement(table), rows, &settings)
     }
 
@@ -130,7 +130,7 @@ impl Store {
             sql: sql.text(),
             params,
         };
-        self.caller().ask(&call, format, piece)
+        self.caller()?.ask(&call, format, piece)
     }
 }
 

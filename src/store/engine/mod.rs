@@ -5,6 +5,7 @@
 
 mod ffi;
 mod front;
+mod heading;
 mod request;
 mod serving;
 
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use ffi::{Connection, Library};
-pub(super) use serving::{Occupied, Owner, SOCKET, Start, wait_for_the_end};
+pub(super) use serving::{Occupied, Owner, SOCKET, Start, threads, wait_for_the_end};
 
 /// The version of the library that this release was tried with.
 pub const LIBRARY_VERSION: &str = "26.7.3";

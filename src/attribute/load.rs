@@ -1,0 +1,297 @@
+//! Loads facts from the store: the one part of attribution that asks anybody anything.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+use crate::record::{
+    AccountToken, Basis, LeaseEvent, Mac, SignInEvent, Timestamp, from_store_ip, to_store_ip,
+};
+use crate::store::{Params, Sql, Store, StoreError};
+
+use super::rows::place;
+use super::{
+    AccountRow, AttributeSettings, DeviceRow, FactRows, Facts, LeaseRow, NetworkRow, SignInRow,
+};
+
+const SIGN_INS: Sql = Sql::embedded(
+    "attribute/facts_sign_ins",
+    include_str!("../../queries/attribute/facts_sign_ins.sql"),
+);
+const LEASES: Sql = Sql::embedded(
+    "attribute/facts_leases",
+    include_str!("../../queries/attribute/facts_leases.sql"),
+);
+const SERVERS: Sql = Sql::embedded(
+    "attribute/facts_servers",
+    include_str!("../../queries/attribute/facts_servers.sql"),
+);
+const NETWORKS: Sql = Sql::embedded(
+    "attribute/facts_networks",
+    include_str!("../../queries/attribute/facts_networks.sql"),
+);
+const DEVICES: Sql = Sql::embedded(
+    "attribute/facts_devices",
+    include_str!("../../queries/attribute/facts_devices.sql"),
+);
+const ACCOUNTS: Sql = Sql::embedded(
+    "attribute/facts_accounts",
+    include_str!("../../queries/attribute/facts_accounts.sql"),
+);
+
+/// Beyond so many addresses all rows of the window are read: a list so long costs more than it saves.
+const MOST_NAMED: usize = 500;
+
+/// The statements by which facts are loaded, for those who print their method.
+pub const STATEMENTS: &[Sql] = &[SIGN_INS, LEASES, SERVERS, NETWORKS, DEVICES, ACCOUNTS];
+
+/// Facts can not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttributeError {
+    /// The store failed.
+    #[error("cannot load the facts of attribution")]
+    Store(#[from] StoreError),
+    /// A row of the store is not what this program writes.
+    #[error("the table {table} holds a row that this program did not write: bad {column}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+impl Facts {
+    /// Loads all that can bear on these addresses between two moments.
+    pub fn load(
+        store: &Store,
+        addresses: &BTreeSet<IpAddr>,
+        since: Timestamp,
+        until: Timestamp,
+        settings: AttributeSettings,
+    ) -> Result<Facts, AttributeError> {
+        let back = settings.look_back_us();
+        let all = addresses.len() > MOST_NAMED;
+        let window = Params::new()
+            .time("since", since.plus_micros(back.saturating_neg()))
+            // What ends an interval may stand after the window.
+            .time("until", until.plus_micros(back))
+            .number("all", u8::from(all))
+            .ips("ips", addresses.iter().copied().filter(|_| !all));
+        let leases: Vec<LeaseRow> = gather(store.rows::<StoredLease>(LEASES, &window)?)?;
+        let cards: BTreeSet<String> = leases
+            .iter()
+            .filter(|_| !all)
+            .filter_map(|row| Some(row.mac?.to_string()))
+            .collect();
+        let window = window.texts("cards", cards.iter());
+        let rows = FactRows {
+            sign_ins: gather(store.rows::<StoredSignIn>(SIGN_INS, &window)?)?,
+            leases,
+            devices: gather(store.rows::<StoredDevice>(DEVICES, &window)?)?,
+            networks: gather(store.rows::<StoredNetwork>(NETWORKS, &Params::new())?)?,
+            accounts: gather(store.rows::<StoredAccount>(ACCOUNTS, &Params::new())?)?,
+            interim_servers: store
+                .rows::<StoredServer>(SERVERS, &window)?
+                .into_iter()
+                .map(|row| row.nas)
+                .collect(),
+        };
+        Ok(Facts::new(rows, settings))
+    }
+}
+
+/// Turns stored rows into ours; a row that is not ours stops the work, since a name would rest on it.
+fn gather<S, T>(stored: Vec<S>) -> Result<Vec<T>, AttributeError>
+where
+    T: TryFrom<S, Error = AttributeError>,
+{
+    stored.into_iter().map(T::try_from).collect()
+}
+
+#[derive(Deserialize)]
+struct StoredServer {
+    nas: String,
+}
+
+#[derive(Deserialize)]
+struct StoredSignIn {
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    moment: i64,
+    event: String,
+    account: String,
+    address: String,
+    card: String,
+    session: String,
+    nas: String,
+    basis: String,
+}
+
+impl TryFrom<StoredSignIn> for SignInRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredSignIn) -> Result<Self, AttributeError> {
+        let bad = |column| AttributeError::Row {
+            table: "sign_ins",
+            column,
+        };
+        Ok(SignInRow {
+            place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
+            time: Timestamp::from_micros(row.moment),
+            event: SignInEvent::parse(&row.event).ok_or(bad("event"))?,
+            account: optional(&row.account, AccountToken::parse).ok_or(bad("account_token"))?,
+            ip: address(&row.address).ok_or(bad("ip"))?,
+            mac: optional(&row.card, Mac::parse).ok_or(bad("mac"))?,
+            session: row.session,
+            nas: row.nas,
+            basis: Basis::parse(&row.basis).ok_or(bad("basis"))?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct StoredLease {
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    moment: i64,
+    event: String,
+    address: String,
+    card: String,
+    expires: i64,
+}
+
+impl TryFrom<StoredLease> for LeaseRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredLease) -> Result<Self, AttributeError> {
+        let bad = |column| AttributeError::Row {
+            table: "leases",
+            column,
+        };
+        Ok(LeaseRow {
+            place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
+            time: Timestamp::from_micros(row.moment),
+            event: LeaseEvent::parse(&row.event).ok_or(bad("event"))?,
+            ip: address(&row.address).flatten().ok_or(bad("ip"))?,
+            mac: optional(&row.card, Mac::parse).ok_or(bad("mac"))?,
+            expires: moment(row.expires),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct StoredDevice {
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    card: String,
+    owner: String,
+    shared: bool,
+    valid_from: i64,
+    valid_to: i64,
+}
+
+impl TryFrom<StoredDevice> for DeviceRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredDevice) -> Result<Self, AttributeError> {
+        let bad = |column| AttributeError::Row {
+            table: "devices",
+            column,
+        };
+        Ok(DeviceRow {
+            place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
+            mac: Mac::parse(&row.card).ok_or(bad("mac"))?,
+            owner: optional(&row.owner, AccountToken::parse).ok_or(bad("owner_token"))?,
+            shared: row.shared,
+            valid_from: moment(row.valid_from),
+            valid_to: moment(row.valid_to),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct StoredNetwork {
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    first: String,
+    last: String,
+    bits: u8,
+    establishment: String,
+    valid_from: i64,
+    valid_to: i64,
+}
+
+impl TryFrom<StoredNetwork> for NetworkRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredNetwork) -> Result<Self, AttributeError> {
+        let bad = |column| AttributeError::Row {
+            table: "networks",
+            column,
+        };
+        // The network of all addresses begins at the unspecified one.
+        let first = row.first.parse().map_err(|_| bad("first_ip"))?;
+        let last = row.last.parse().map_err(|_| bad("last_ip"))?;
+        Ok(NetworkRow {
+            place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
+            first: from_store_ip(to_store_ip(first)),
+            last: from_store_ip(to_store_ip(last)),
+            bits: row.bits,
+            establishment: row.establishment,
+            valid_from: moment(row.valid_from),
+            valid_to: moment(row.valid_to),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct StoredAccount {
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    account: String,
+    role: String,
+    valid_from: i64,
+    valid_to: i64,
+}
+
+impl TryFrom<StoredAccount> for AccountRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredAccount) -> Result<Self, AttributeError> {
+        let bad = |column| AttributeError::Row {
+            table: "accounts",
+            column,
+        };
+        Ok(AccountRow {
+            place: place(&row.source, row.frame, row.ordinal).ok_or(bad("source_id"))?,
+            account: AccountToken::parse(&row.account).ok_or(bad("account_token"))?,
+            role: row.role,
+            valid_from: moment(row.valid_from),
+            valid_to: moment(row.valid_to),
+        })
+    }
+}
+
+/// A text that may be empty, which is "not known"; `None` if it is neither empty nor right.
+fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() {
+        Some(None)
+    } else {
+        parse(text).map(Some)
+    }
+}
+
+/// An address as the store prints it; the unspecified one is "not known".
+fn address(text: &str) -> Option<Option<IpAddr>> {
+    let ip: IpAddr = text.parse().ok()?;
+    let ip = from_store_ip(to_store_ip(ip));
+    Some((!ip.is_unspecified()).then_some(ip))
+}
+
+/// Time zero is "not known".
+fn moment(micros: i64) -> Option<Timestamp> {
+    (micros != 0).then(|| Timestamp::from_micros(micros))
+}

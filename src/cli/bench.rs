@@ -1,0 +1,231 @@
+//! `invigil bench`: what reading costs here, beside a plain read of the same file.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use jiff::tz::TimeZone;
+
+use crate::classify::ListIndex;
+use crate::clock::{self, Stopwatch};
+use crate::flow::MeterOptions;
+use crate::logs::{self, Fold, SourceSettings};
+use crate::pipeline::capture::{Packets, each_record, open_file};
+use crate::pipeline::ingest::{LogReading, detect};
+use crate::pipeline::input::InputName;
+use crate::record::SourceId;
+
+use super::context::{Context, Exit};
+
+/// Measure what reading a file costs on this machine.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil bench flow morning.pcap\n  invigil bench logs access.log --format squid_native\n\nEach line is the median of the runs, in one thread. The records that are made are counted and thrown away."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// How many times each is run.
+    #[arg(long, default_value_t = 5, global = true)]
+    runs: u32,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Packets to flows.
+    Flow {
+        /// A capture file.
+        file: PathBuf,
+        /// Do not look for applications.
+        #[arg(long)]
+        no_applications: bool,
+    },
+    /// Lines to events.
+    Logs {
+        /// A log.
+        file: PathBuf,
+        /// Its format, or `auto`.
+        #[arg(long, default_value = "auto")]
+        format: String,
+    },
+}
+
+/// One line of the answer.
+struct Measured {
+    what: &'static str,
+    unit: &'static str,
+    seconds: f64,
+    bytes: u64,
+    units: u64,
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let measured = match &args.what {
+        What::Flow {
+            file,
+            no_applications,
+        } => flow(&InputName::of(file), !no_applications, args.runs)?,
+        What::Logs { file, format } => log(&InputName::of(file), format, args.runs)?,
+    };
+    print(context, &measured)?;
+    Ok(Exit::Done)
+}
+
+fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<Measured>> {
+    let options = MeterOptions {
+        applications,
+        ..MeterOptions::default()
+    };
+    let lists = ListIndex::default();
+    let mut units = 0;
+    let metering = measure(runs, || {
+        let mut packets = Packets::File(open_file(name.open()?)?);
+        let counts = each_record(
+            &mut packets,
+            &name.to_string(),
+            SourceId([0; 16]),
+            &options,
+            &lists,
+            |_, _| Ok(()),
+        )?;
+        units = counts.packets.read;
+        Ok(())
+    })?;
+    let (plain, bytes) = plain_read(name, runs)?;
+    Ok(vec![
+        Measured {
+            what: "plain read",
+            unit: "packet",
+            seconds: plain,
+            bytes,
+            units,
+        },
+        Measured {
+            what: "packets to flows",
+            unit: "packet",
+            seconds: metering,
+            bytes,
+            units,
+        },
+    ])
+}
+
+fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured>> {
+    let format = if format == "auto" {
+        detect(name.open()?)?
+            .0
+            .with_context(|| format!("cannot tell the format of {name}: name one with --format"))?
+    } else {
+        logs::format(format).with_context(|| format!("there is no log format {format:?}"))?
+    };
+    let settings = SourceSettings {
+        zone: TimeZone::UTC,
+        reference: clock::now(),
+        fold: Fold::First,
+    };
+    let lists = ListIndex::default();
+    let mut units = 0;
+    let reading = measure(runs, || {
+        let reading = LogReading {
+            format,
+            settings: &settings,
+            lists: &lists,
+        };
+        units = reading
+            .each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?
+            .read;
+        Ok(())
+    })?;
+    let (plain, bytes) = plain_read(name, runs)?;
+    Ok(vec![
+        Measured {
+            what: "plain read",
+            unit: "line",
+            seconds: plain,
+            bytes,
+            units,
+        },
+        Measured {
+            what: "lines to events",
+            unit: "line",
+            seconds: reading,
+            bytes,
+            units,
+        },
+    ])
+}
+
+fn plain_read(name: &InputName, runs: u32) -> anyhow::Result<(f64, u64)> {
+    let mut buffer = vec![0u8; 1 << 18];
+    let mut bytes = 0;
+    let seconds = measure(runs, || {
+        let mut input = name.open()?.reader;
+        bytes = 0;
+        loop {
+            match input.read(&mut buffer).map_err(|error| name.error(error))? {
+                0 => return Ok(()),
+                read => bytes += read as u64,
+            }
+        }
+    })?;
+    Ok((seconds, bytes))
+}
+
+/// The median time of so many runs, in seconds.
+fn measure(runs: u32, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..runs.max(1) {
+        let watch = Stopwatch::start();
+        work()?;
+        times.push(watch.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    times
+        .get(times.len() / 2)
+        .copied()
+        .context("nothing was measured")
+}
+
+fn print(context: &Context, measured: &[Measured]) -> anyhow::Result<()> {
+    let floor = measured.first().map_or(0.0, |plain| plain.seconds);
+    if context.json {
+        let all: Vec<_> = measured
+            .iter()
+            .map(|one| {
+                serde_json::json!({
+                    "what": one.what, "seconds": one.seconds, "bytes": one.bytes, "units": one.units,
+                    "unit": one.unit, "times_plain_read": one.seconds / floor,
+                })
+            })
+            .collect();
+        return context.print_json(&all.into());
+    }
+    let rows: Vec<Vec<String>> = measured
+        .iter()
+        .map(|one| {
+            vec![
+                one.what.to_owned(),
+                format!("{:.4} s", one.seconds),
+                format!("{:.0} MB/s", one.bytes as f64 / 1e6 / one.seconds),
+                format!(
+                    "{:.0} ns/{}",
+                    one.seconds * 1e9 / one.units.max(1) as f64,
+                    one.unit
+                ),
+                format!("{:.2} x", one.seconds / floor),
+            ]
+        })
+        .collect();
+    context.print_table(
+        &[
+            "what",
+            "median time",
+            "speed",
+            "each",
+            "beside a plain read",
+        ],
+        &rows,
+    )
+}

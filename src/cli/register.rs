@@ -1,0 +1,125 @@
+//! `invigil register`: the establishments, networks, links, accounts and devices that events are attributed with.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use jiff::tz::TimeZone;
+
+use crate::keys::Purpose;
+use crate::ledger::FrameNonces;
+use crate::pipeline::history::History;
+use crate::pipeline::input::InputName;
+use crate::pipeline::registers::RegisterImport;
+use crate::pipeline::sources;
+use crate::record::{RegisterKind, SourceKind};
+use crate::store::{Params, query};
+
+use super::context::{Context, Exit};
+use super::ingest::{counts_json, sentence};
+
+/// The registers that events are attributed with.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file\ndoes not name stays as it was, and is ended by its valid_to. The first line of a file names its columns."
+)]
+pub struct Args {
+    /// Which register.
+    #[arg(value_parser = parse_kind, value_name = "establishments|networks|links|accounts|devices")]
+    register: RegisterKind,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Read a CSV file in.
+    Import {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+        /// Write the counts here as JSON, too.
+        #[arg(long, value_name = "FILE")]
+        counts_json: Option<PathBuf>,
+    },
+    /// Print the register.
+    List,
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    match &args.action {
+        Action::Import { file, counts_json } => import(
+            args.register,
+            &InputName::of(file),
+            counts_json.as_deref(),
+            context,
+        ),
+        Action::List => list(args.register, context),
+    }
+}
+
+fn import(
+    kind: RegisterKind,
+    name: &InputName,
+    counts_file: Option<&std::path::Path>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
+    anyhow::ensure!(
+        name.is_regular(),
+        "a register is read from a file, so that it can be shown again as it was imported: save it and name the file"
+    );
+    let zone = &context.config.time.zone;
+    let zone = TimeZone::get(zone).with_context(|| format!("there is no time zone {zone:?}"))?;
+    let workshop = context.workshop()?;
+    let deposit = workshop.deposit();
+    let _one_at_a_time = sources::lock_files(&context.places.data)?;
+    let history = History::of(deposit.ledger.entries()?);
+    let identity = name.identify(history.points())?;
+    let resolved = sources::of_whole_file(
+        &identity,
+        &history,
+        SourceKind::Register,
+        kind.as_str(),
+        workshop.keys.id(),
+    );
+    let mut bytes = Vec::new();
+    name.open()?
+        .reader
+        .read_to_end(&mut bytes)
+        .map_err(|error| name.error(error))?;
+    deposit.open(&resolved.source, &name.to_string())?;
+    let register = RegisterImport {
+        kind,
+        source: &resolved.source,
+        identity: &identity,
+        zone: &zone,
+    };
+    let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
+    let counts = register.store(&bytes, &mut context.names()?, nonces, &deposit)?;
+    if let Some(path) = counts_file {
+        std::fs::write(path, format!("{}\n", counts_json(&counts)))
+            .with_context(|| format!("cannot write the counts to {}", path.display()))?;
+    }
+    context.tell(format!("{kind}: {}", sentence(&counts)));
+    Ok(Exit::Done)
+}
+
+fn list(kind: RegisterKind, context: &Context) -> anyhow::Result<Exit> {
+    let id = format!("register/{kind}");
+    let sql = query(&id)
+        .with_context(|| format!("the question {id} is missing: a fault of the program"))?;
+    let store = context.store()?;
+    super::query::print(context, &store, sql, &Params::new())?;
+    Ok(Exit::Done)
+}
+
+fn parse_kind(text: &str) -> Result<RegisterKind, String> {
+    RegisterKind::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = RegisterKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!(
+            "there is no register {text:?}: say one of {}",
+            names.join(", ")
+        )
+    })
+}

@@ -1,0 +1,106 @@
+//! `invigil store`: the state of the store, its schema, the engine kept up for others.
+
+use clap::Subcommand;
+
+use crate::store::{LIBRARY_VERSION, Params, Serving, StoreSettings, query};
+
+use super::context::{Context, Exit};
+
+/// The store: its state, its schema, the engine.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store engine"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Tables with their rows and size, and the sources that were read.
+    Status,
+    /// Bring the schema up to date. Every command does this too; twice does no harm.
+    Migrate,
+    /// Keep the engine up for other commands, until interrupted.
+    Serve,
+    /// Say which engine is used and whether it is there; exit 1 if it is not.
+    Engine,
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::Status => status(context),
+        Action::Migrate => {
+            let store = context.store()?;
+            store.migrate()?;
+            context.tell("the schema is up to date");
+            Ok(Exit::Done)
+        }
+        Action::Serve => serve(context),
+        Action::Engine => engine(context),
+    }
+}
+
+fn status(context: &Context) -> anyhow::Result<Exit> {
+    let store = context.store()?;
+    let questions: Vec<_> = ["store/tables", "store/sources"]
+        .iter()
+        .filter_map(|id| query(id))
+        .collect();
+    if context.json {
+        let mut all = serde_json::Map::new();
+        for sql in questions {
+            let rows: Vec<serde_json::Value> = store.rows(sql, &Params::new())?;
+            all.insert(
+                sql.id().trim_start_matches("store/").to_owned(),
+                rows.into(),
+            );
+        }
+        context.print_json(&all.into())?;
+        return Ok(Exit::Done);
+    }
+    for sql in questions {
+        super::query::print(context, &store, sql, &Params::new())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn serve(context: &Context) -> anyhow::Result<Exit> {
+    let StoreSettings::Embedded(embedded) = context.store_settings()? else {
+        anyhow::bail!("the configuration names a ClickHouse server: there is no engine to keep up");
+    };
+    let serving = Serving::start(&embedded)?;
+    context.tell(format!(
+        "the store answers on {}; end it with Ctrl-C",
+        serving.socket().display()
+    ));
+    serving.until_asked_to_end()?;
+    Ok(Exit::Done)
+}
+
+fn engine(context: &Context) -> anyhow::Result<Exit> {
+    let path = &context.places.engine;
+    let there = path.exists();
+    if context.json {
+        context.print_json(&serde_json::json!({
+            "path": path.display().to_string(),
+            "present": there,
+            "version": LIBRARY_VERSION,
+        }))?;
+    } else {
+        let state = if there {
+            "present"
+        } else {
+            "missing: run `make engine`, or name it with INVIGIL_ENGINE"
+        };
+        let row = vec![
+            LIBRARY_VERSION.to_owned(),
+            path.display().to_string(),
+            state.to_owned(),
+        ];
+        context.print_table(&["version wanted", "library", "state"], &[row])?;
+    }
+    Ok(if there { Exit::Done } else { Exit::Found })
+}

@@ -1,0 +1,325 @@
+//! `vpn_tunnel`: virtual private networks, told by what is on the wire or by lists of their providers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use crate::attribute::{Facts, RowRef};
+use crate::record::calendar::print_day;
+use crate::record::{AccountToken, Finding, Severity, Timestamp};
+use crate::store::{Params, Sql};
+
+use super::super::make::{Draft, Evidence, Score, counted, join_nameless};
+use super::super::rows::{account, address, row_ref};
+use super::super::sight::{self, Subject};
+use super::super::{Case, DetectError, DetectSettings, Rule};
+
+/// The rule.
+pub(super) struct VpnTunnel;
+
+const SQL: Sql = Sql::embedded(
+    "detect/vpn_tunnel",
+    include_str!("../../../queries/detect/vpn_tunnel.sql"),
+);
+
+/// A flow in one direction alone counts from so many packets: a mirror may show one side only.
+const ENOUGH_PACKETS: u64 = 20;
+
+/// From which score on a finding is made.
+const ENOUGH_SCORE: u32 = 50;
+
+impl Rule for VpnTunnel {
+    fn sql(&self) -> Sql {
+        SQL
+    }
+
+    fn find(&self, case: &Case<'_>) -> Result<Vec<Finding>, DetectError> {
+        let case = case.whole_days();
+        let asked = Params::new()
+            .time("since", case.since)
+            .time("until", case.until)
+            .texts("categories", &case.settings.vpn_categories);
+        let stored = case.store.rows::<StoredUse>(SQL, &asked)?;
+        let uses = stored
+            .into_iter()
+            .filter_map(|row| row.tunnel_use().transpose());
+        let uses = uses.collect::<Result<Vec<Use>, DetectError>>()?;
+        let addresses: BTreeSet<IpAddr> = uses.iter().flat_map(|u| [u.src, u.dst]).collect();
+        let facts = case.facts(&addresses)?;
+        let heading = self.heading();
+        let drafts = judge(&uses, &facts, case.settings, heading.severity);
+        Ok(drafts
+            .into_iter()
+            .map(|draft| draft.finding(&heading, case.now))
+            .collect())
+    }
+}
+
+/// One flow or request that looks like a tunnel's.
+#[derive(Clone, Debug)]
+struct Use {
+    row: RowRef,
+    start: Timestamp,
+    end: Timestamp,
+    src: IpAddr,
+    dst: IpAddr,
+    account: Option<AccountToken>,
+    application: String,
+    by: By,
+    src_packets: u64,
+    dst_packets: u64,
+    bytes: u64,
+}
+
+/// How it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Content,
+    Name,
+    AddressList,
+    /// A request in a log, to an address or name of a provider.
+    Request,
+}
+
+type Group<'a> = Vec<(&'a Use, sight::Sighting)>;
+
+/// Groups by subject and day, and weighs each group. Pure.
+fn judge(uses: &[Use], facts: &Facts, settings: &DetectSettings, severity: Severity) -> Vec<Draft> {
+    let mut groups: BTreeMap<(Subject, Date), Group<'_>> = BTreeMap::new();
+    for one in uses {
+        let (here, far) = ends(one, facts);
+        let known = settings
+            .known_vpn_peers
+            .iter()
+            .any(|network| network.contains(far));
+        let within = facts.establishment(far, one.start).is_some();
+        let real = one.by == By::Request
+            || (one.src_packets > 0 && one.dst_packets > 0)
+            || one.src_packets.saturating_add(one.dst_packets) >= ENOUGH_PACKETS;
+        if known || within || !real {
+            continue;
+        }
+        let sighting = sight::over(facts, here, one.start, one.end, one.account);
+        let key = (sighting.subject.clone(), settings.zone.day(one.start));
+        groups.entry(key).or_default().push((one, sighting));
+    }
+    let mut drafts = Vec::new();
+    for ((subject, day), group) in groups {
+        let weighed = Weighed::of(&group);
+        let score = weighed.score();
+        if score.total() < ENOUGH_SCORE {
+            continue;
+        }
+        let mut evidence = Evidence::default();
+        group
+            .iter()
+            .for_each(|(one, sighting)| evidence.add(one.row, sighting));
+        drafts.push(Draft {
+            basis: group
+                .iter()
+                .filter_map(|(_, sighting)| sighting.basis)
+                .max(),
+            topic: String::new(),
+            from: settings.zone.start_of_day(day),
+            to: settings.zone.end_of_day(day),
+            severity,
+            count: u64::try_from(group.len()).unwrap_or(u64::MAX),
+            summary: weighed.summary(&subject, day),
+            innocent_checks: weighed.innocent_checks(settings),
+            score,
+            evidence,
+            subject,
+        });
+    }
+    join_nameless(drafts)
+}
+
+/// The end inside the provider's networks, and the far one. The initiator is inside unless only the other end is.
+fn ends(one: &Use, facts: &Facts) -> (IpAddr, IpAddr) {
+    let inside = |ip| facts.establishment(ip, one.start).is_some();
+    if !inside(one.src) && inside(one.dst) {
+        (one.dst, one.src)
+    } else {
+        (one.src, one.dst)
+    }
+}
+
+/// What is counted of one group.
+#[derive(Debug, Default)]
+struct Weighed {
+    by_content: u64,
+    by_name: u64,
+    by_list: u64,
+    requests: u64,
+    both_ways: bool,
+    longest_minutes: i64,
+    bytes: u64,
+    applications: BTreeSet<String>,
+}
+
+impl Weighed {
+    fn of(group: &Group<'_>) -> Weighed {
+        let mut weighed = Weighed::default();
+        for (one, _) in group {
+            match one.by {
+                By::Content => weighed.by_content += 1,
+                By::Name => weighed.by_name += 1,
+                By::AddressList => weighed.by_list += 1,
+                By::Request => weighed.requests += 1,
+            }
+            weighed.both_ways |= one.src_packets > 0 && one.dst_packets > 0;
+            let minutes = one.end.micros_since(one.start) / 60_000_000;
+            weighed.longest_minutes = weighed.longest_minutes.max(minutes);
+            weighed.bytes = weighed.bytes.saturating_add(one.bytes);
+            if !one.application.is_empty() && one.by != By::Request {
+                weighed.applications.insert(one.application.clone());
+            }
+        }
+        weighed
+    }
+
+    fn score(&self) -> Score {
+        let mut score = Score::default();
+        if self.by_content > 0 {
+            score.add(
+                50,
+                format!(
+                    "{} told by the bytes of the protocol",
+                    counted(self.by_content, "flow")
+                ),
+            );
+        }
+        if self.by_name > 0 {
+            score.add(
+                30,
+                format!("{} told by a server's name", counted(self.by_name, "flow")),
+            );
+        }
+        if self.by_list > 0 {
+            score.add(
+                30,
+                format!("{} to networks of providers", counted(self.by_list, "flow")),
+            );
+        }
+        if self.requests > 0 {
+            let each = i64::try_from(self.requests).unwrap_or(i64::MAX);
+            let points = each.saturating_mul(5).min(15);
+            score.add(
+                points,
+                format!("{} to providers", counted(self.requests, "logged request")),
+            );
+        }
+        if self.both_ways {
+            score.add(10, "packets in both directions");
+        }
+        if self.longest_minutes >= 5 {
+            score.add(
+                10,
+                format!("the longest lasted {} minutes", self.longest_minutes),
+            );
+        }
+        if self.bytes >= 1_000_000 {
+            score.add(10, format!("{} million bytes", self.bytes / 1_000_000));
+        }
+        score
+    }
+
+    fn summary(&self, subject: &Subject, day: Date) -> String {
+        let place = if subject.establishment.is_empty() {
+            "an unknown establishment"
+        } else {
+            &subject.establishment
+        };
+        let names = self
+            .applications
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let names = if names.is_empty() {
+            "VPN providers".to_owned()
+        } else {
+            names
+        };
+        let flows = self.by_content + self.by_name + self.by_list;
+        format!(
+            "{names}: {} at {place} on {}",
+            counted(flows, "tunnel flow"),
+            print_day(day)
+        )
+    }
+
+    fn innocent_checks(&self, settings: &DetectSettings) -> Vec<String> {
+        vec![
+            format!(
+                "a registered site-to-site tunnel: no, of {} registered far ends",
+                settings.known_vpn_peers.len()
+            ),
+            "both ends within the provider's networks: no".to_owned(),
+            format!(
+                "only the port looks like a tunnel: no, {} by content, {} by name, {} by list",
+                self.by_content, self.by_name, self.by_list
+            ),
+            format!(
+                "a lone packet that nobody answered: {}",
+                if self.both_ways {
+                    "no"
+                } else {
+                    "one direction only was seen"
+                }
+            ),
+            "approved remote access of staff: not checked, there is no register of approvals yet"
+                .to_owned(),
+        ]
+    }
+}
+
+#[derive(Deserialize)]
+struct StoredUse {
+    tab: String,
+    source: String,
+    frame: u64,
+    ordinal: u32,
+    moment: i64,
+    ended: i64,
+    src: String,
+    dst: String,
+    account: String,
+    app: String,
+    app_basis: String,
+    src_packets: u64,
+    dst_packets: u64,
+    bytes: u64,
+}
+
+impl StoredUse {
+    /// None for a row whose client is not known.
+    fn tunnel_use(self) -> Result<Option<Use>, DetectError> {
+        let row = row_ref(&self.tab, &self.source, self.frame, self.ordinal)?;
+        let by = match (self.tab.as_str(), self.app_basis.as_str()) {
+            ("web_hits", _) => By::Request,
+            (_, "content") => By::Content,
+            (_, "name") => By::Name,
+            _ => By::AddressList,
+        };
+        let Some(src) = address(&self.src) else {
+            return Ok(None);
+        };
+        Ok(Some(Use {
+            row,
+            start: Timestamp::from_micros(self.moment),
+            end: Timestamp::from_micros(self.ended),
+            src,
+            // A log may not know the server's address.
+            dst: address(&self.dst).unwrap_or(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)),
+            account: account(&self.account),
+            application: self.app,
+            by,
+            src_packets: self.src_packets,
+            dst_packets: self.dst_packets,
+            bytes: self.bytes,
+        }))
+    }
+}

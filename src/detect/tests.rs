@@ -1,0 +1,207 @@
+//! Each rule on its two folders of fixtures: one in which it must find what is expected, one in which nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::attribute::AttributeSettings;
+use crate::attribute::fill::fill;
+use crate::record::calendar::Zone;
+use crate::record::{Network, Timestamp};
+use crate::store::scratch::Scratch;
+
+#[test]
+fn each_rule_finds_what_it_must_and_nothing_in_its_quiet_twin() {
+    for rule in RULES {
+        let id = rule.heading().id;
+        let folder = fixtures().join(id);
+        let Some(scratch) = Scratch::open() else {
+            return;
+        };
+        fill(&scratch.store, &folder.join("quiet"));
+        let quiet = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
+        assert_eq!(
+            told(&quiet.findings),
+            "",
+            "{id} must find nothing in its quiet folder"
+        );
+        drop(scratch);
+        let Some(scratch) = Scratch::open() else {
+            return;
+        };
+        fill(&scratch.store, &folder.join("finds"));
+        let found = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
+        golden(&folder.join("finds/expected.txt"), &told(&found.findings));
+    }
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_keeps_the_first_sight() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    fill(&scratch.store, &fixtures().join("category_hit/finds"));
+    let all = Asked {
+        rules: Vec::new(),
+        ..asked("")
+    };
+    let first = audit(&scratch.store, &all, now(0), &settings()).unwrap();
+    assert_eq!(
+        keep(&scratch.store, &first.findings).unwrap(),
+        first.findings.len() as u64
+    );
+    let second = audit(&scratch.store, &all, now(3600), &settings()).unwrap();
+    assert_eq!(second.findings, first.findings);
+    assert_eq!(keep(&scratch.store, &second.findings).unwrap(), 0);
+    // A window of some hours judges the same whole day.
+    let hours = Asked {
+        since: at("2026-03-11T12:00:00Z"),
+        until: at("2026-03-11T13:00:00Z"),
+        ..all
+    };
+    let third = audit(&scratch.store, &hours, now(7200), &settings()).unwrap();
+    assert_eq!(third.findings, first.findings);
+    let mut stored = known_findings(&scratch.store, all.since, all.until, None, None).unwrap();
+    stored.sort_by_key(|finding| finding.finding_id);
+    let mut made = first.findings;
+    made.sort_by_key(|finding| finding.finding_id);
+    assert_eq!(stored, made);
+}
+
+#[test]
+fn findings_of_one_establishment_are_those_of_all_with_the_others_left_out() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    fill(&scratch.store, &fixtures().join("category_hit/finds"));
+    let one = Asked {
+        establishment: Some("elmtree".to_owned()),
+        ..asked("category_hit")
+    };
+    let found = audit(&scratch.store, &one, now(0), &settings())
+        .unwrap()
+        .findings;
+    assert_eq!(found.len(), 1);
+    assert!(
+        found
+            .iter()
+            .all(|finding| finding.establishment.0 == "elmtree")
+    );
+}
+
+#[test]
+fn an_unknown_rule_is_refused() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let error = audit(&scratch.store, &asked("no_such_rule"), now(0), &settings()).unwrap_err();
+    assert_eq!(error.to_string(), "there is no rule \"no_such_rule\"");
+}
+
+#[test]
+fn every_rule_says_all_that_its_heading_must() {
+    for rule in RULES {
+        let heading = rule.heading();
+        let Heading {
+            id,
+            title,
+            means,
+            told,
+            window,
+            policy,
+            why,
+            false_alarms,
+            ..
+        } = heading;
+        for (word, text) in [
+            ("title", title),
+            ("means", means),
+            ("reader", told),
+            ("window", window),
+            ("policy", policy),
+            ("why", why),
+            ("false alarms", false_alarms),
+        ] {
+            assert!(!text.is_empty(), "the rule {id} does not say its {word}");
+        }
+        assert_eq!(rule.sql().id(), format!("detect/{id}"));
+        assert!(rule.sql().heading("severity").is_some());
+        for kind in ["finds", "quiet"] {
+            assert!(
+                fixtures().join(id).join(kind).is_dir(),
+                "{id} has no {kind} fixture"
+            );
+        }
+    }
+}
+
+fn settings() -> DetectSettings {
+    let zone = Zone::named("Europe/London").unwrap();
+    DetectSettings {
+        known_vpn_peers: vec![Network::parse("192.0.2.1").unwrap()],
+        known_backup_peers: vec![Network::parse("192.0.2.9").unwrap()],
+        ..DetectSettings::new(zone, AttributeSettings::default())
+    }
+}
+
+fn asked(rule: &str) -> Asked {
+    Asked {
+        since: at("2026-03-09T00:00:00Z"),
+        until: at("2026-03-16T00:00:00Z"),
+        establishment: None,
+        rules: vec![rule.to_owned()],
+    }
+}
+
+fn now(later: i64) -> Timestamp {
+    at("2026-03-16T06:00:00Z").plus_seconds(later)
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/detect")
+}
+
+/// Findings as a person would check them.
+fn told(findings: &[crate::record::Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let basis = finding.basis.map_or("-", crate::record::Basis::as_str);
+        text.push_str(&format!(
+            "{} {} {} at {:?}: {} by {basis}, subject {:?}\n  {} .. {}, {} rows, {} named as evidence\n  {}\n  {}\n",
+            finding.finding_id,
+            finding.rule.0,
+            finding.severity,
+            finding.establishment.0,
+            finding.verdict,
+            finding.subject_token.0,
+            finding.window_from,
+            finding.window_to,
+            finding.count,
+            finding.evidence.len(),
+            finding.summary,
+            finding.explanation,
+        ));
+        for check in &finding.innocent_checks {
+            text.push_str(&format!("  - {check}\n"));
+        }
+    }
+    text
+}
+
+/// Compares with the file; `UPDATE_FIXTURES=1` writes it anew.
+fn golden(path: &Path, made: &str) {
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(path, made).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        made,
+        expected,
+        "{} (UPDATE_FIXTURES=1 writes it anew)",
+        path.display()
+    );
+}
