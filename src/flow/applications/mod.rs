@@ -3,13 +3,17 @@
 //! To add one: a file with an [`Application`], its `mod` line and its line in the list. Each is asked for every
 //! packet with payload until it says whether the flow is its own; the first in the list that says so has it.
 
+mod bittorrent;
 mod client_hello;
 mod dns;
 mod http;
 mod ipsec;
 mod openvpn;
 mod ports;
+mod pptp;
 mod quic;
+mod socks;
+mod ssh;
 mod tls;
 mod wireguard;
 
@@ -26,6 +30,10 @@ static APPLICATIONS: &[&dyn Application] = &[
     &wireguard::WireGuard,
     &ipsec::Ipsec,
     &openvpn::OpenVpn,
+    &ssh::Ssh,
+    &bittorrent::BitTorrent,
+    &socks::Socks,
+    &pptp::Pptp,
 ];
 
 /// How many packets with payload are looked at before nobody has the flow.

@@ -50,7 +50,10 @@ impl Application for Quic {
         }
         facts.pieces = Vec::new();
         match facts.alpn.as_str() {
-            "doq" => facts.name("dns_over_quic", ApplicationClass::EncryptedDns),
+            // Servers still speak drafts, such as `doq-i11`.
+            alpn if alpn.starts_with("doq") => {
+                facts.name("dns_over_quic", ApplicationClass::EncryptedDns)
+            }
             alpn => {
                 let class = kind_of_use(talk, alpn);
                 facts.name("quic", class);
