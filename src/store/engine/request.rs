@@ -109,7 +109,7 @@ impl Request {
     /// A query that ends with its `SETTINGS` or `FORMAT` is asked without them: the settings are made
     /// before the connection may only read, as it refuses them afterwards, and the format is ours to know.
     pub(super) fn settle(&mut self) -> Result<(), &'static str> {
-        if self.access() != Access::Read {
+        if self.access() != Access::Read || only_parses(&self.sql) {
             return Ok(());
         }
         self.settle_settings()?;
@@ -185,6 +185,17 @@ fn ending_in_settings(sql: &str) -> Option<(String, Vec<(String, String)>)> {
         statement.trim_end().to_owned(),
         settings.collect::<Option<_>>()?,
     ))
+}
+
+/// Whether the engine is only to say how it reads the statement.
+fn only_parses(sql: &str) -> bool {
+    let mut words = sql.split_whitespace();
+    words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("EXPLAIN"))
+        && words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("AST"))
 }
 
 /// Whether the word stands anywhere, but for the engine's own table of settings.
@@ -327,8 +338,12 @@ mod tests {
         ] {
             assert!(request(sql).settle().is_err(), "{sql}");
         }
-        let fine = "SELECT name FROM system.settings WHERE my_settings";
-        assert!(request(fine).settle().is_ok());
+        for sql in [
+            "SELECT name FROM system.settings WHERE my_settings",
+            "EXPLAIN AST CREATE TABLE t (a UInt8) SETTINGS index_granularity = 1 /* storage */",
+        ] {
+            assert!(request(sql).settle().is_ok(), "{sql}");
+        }
         let mut writes = request("INSERT INTO t SELECT 1 SETTINGS a = 1");
         writes.settle().unwrap();
         assert!(writes.settings.is_empty());
