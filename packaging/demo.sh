@@ -38,8 +38,7 @@ done
 chapter "2. The lists: what to look for, and the help sites that never flag anyone"
 run 0 invigil lists add gambling --kind plain --category gambling "$region/lists/gambling.txt"
 run 0 invigil lists add adult --kind hosts --category adult "$region/lists/adult.hosts"
-run 0 invigil lists add drugs --kind squidguard --category drugs "$region/lists/squidguard/drugs"
-run 0 invigil lists add web-proxies --kind squidguard --category proxy_avoidance "$region/lists/squidguard/proxy_avoidance"
+run 0 invigil lists add web-lists --kind squidguard "$region/lists/squidguard"
 run 0 invigil lists add vpn-providers --kind cidr --category vpn "$region/lists/vpn-providers.cidr"
 run 0 invigil lists add help-sites --kind plain --category help --allow "$region/lists/help-sites.txt"
 

@@ -5,10 +5,6 @@
 -- why: a shared or service account must never be taken for a person; of one account the newest import's lines count
 SELECT lower(hex(source_id)) AS source, frame, ordinal, account_token AS account, role,
        toUnixTimestamp64Micro(valid_from) AS valid_from, toUnixTimestamp64Micro(valid_to) AS valid_to
-FROM accounts
+FROM v_accounts
 WHERE role IN ('shared', 'service')
-  AND (account_token, source_id) IN (
-    SELECT account_token, argMax(source_id, (opened, source_id))
-    FROM accounts LEFT JOIN (SELECT source_id, min(opened) AS opened FROM sources GROUP BY source_id) AS known USING (source_id)
-    GROUP BY account_token)
 ORDER BY source_id, frame, ordinal

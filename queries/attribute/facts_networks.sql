@@ -5,9 +5,5 @@
 -- why: an event is placed by the register that held at its moment; of one network the newest import's lines count
 SELECT lower(hex(source_id)) AS source, frame, ordinal, toString(first_ip) AS first, toString(last_ip) AS last, bits, establishment,
        toUnixTimestamp64Micro(valid_from) AS valid_from, toUnixTimestamp64Micro(valid_to) AS valid_to
-FROM networks
-WHERE (first_ip, bits, source_id) IN (
-    SELECT first_ip, bits, argMax(source_id, (opened, source_id))
-    FROM networks LEFT JOIN (SELECT source_id, min(opened) AS opened FROM sources GROUP BY source_id) AS known USING (source_id)
-    GROUP BY first_ip, bits)
+FROM v_networks
 ORDER BY source_id, frame, ordinal

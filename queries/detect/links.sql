@@ -5,9 +5,5 @@
 -- why: what is a large part depends on the line; of one link the newest import's lines count; holds no personal data
 SELECT toString(establishment) AS place, down_bits_per_second AS down, up_bits_per_second AS up,
        toUnixTimestamp64Micro(valid_from) AS from_us, toUnixTimestamp64Micro(valid_to) AS to_us
-FROM links
-WHERE (link, source_id) IN (
-    SELECT link, argMax(source_id, (opened, source_id))
-    FROM links LEFT JOIN (SELECT source_id, min(opened) AS opened FROM sources GROUP BY source_id) AS known USING (source_id)
-    GROUP BY link)
+FROM v_links
 ORDER BY place, link, from_us

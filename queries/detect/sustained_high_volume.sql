@@ -8,7 +8,7 @@
 -- why: a provider must keep the line usable for all; only addresses, times and sizes are read
 -- false alarms: updates, backups that are not registered, a whole class behind one address, transfers within the provider's network
 WITH
-    (SELECT groupArray((first_ip, last_ip)) FROM networks) AS inside,
+    (SELECT groupArray((first_ip, last_ip)) FROM v_networks) AS inside,
     sides AS
     (
         SELECT source_id, frame, ordinal, start, `end`, src_ip AS address, dst_ip AS other, dst_bytes AS down, src_bytes AS up, toString(account_token) AS account

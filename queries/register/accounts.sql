@@ -10,5 +10,5 @@ SELECT
     year_group,
     if(valid_from = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_from)) AS `from`,
     if(valid_to = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_to)) AS `to`
-FROM accounts FINAL
+FROM v_accounts
 ORDER BY establishment, role, account_token, valid_from

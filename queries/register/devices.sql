@@ -11,5 +11,5 @@ SELECT
     description,
     if(valid_from = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_from)) AS `from`,
     if(valid_to = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_to)) AS `to`
-FROM devices FINAL
+FROM v_devices
 ORDER BY establishment, mac, valid_from

@@ -10,5 +10,5 @@ SELECT
     urn,
     if(valid_from = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_from)) AS `from`,
     if(valid_to = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_to)) AS `to`
-FROM establishments FINAL
+FROM v_establishments
 ORDER BY establishment, valid_from

@@ -10,5 +10,5 @@ SELECT
     up_bits_per_second,
     if(valid_from = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_from)) AS `from`,
     if(valid_to = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_to)) AS `to`
-FROM links FINAL
+FROM v_links
 ORDER BY link, valid_from

@@ -12,5 +12,5 @@ SELECT
     segment,
     if(valid_from = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_from)) AS `from`,
     if(valid_to = fromUnixTimestamp64Micro(0, 'UTC'), '', toString(valid_to)) AS `to`
-FROM networks FINAL
+FROM v_networks
 ORDER BY first_ip, bits, valid_from

@@ -5,6 +5,7 @@
 -- why: what was read is stored before it is judged; names of people stand here as tokens only
 -- A table is cut by the month of its event's time, so that retention drops whole parts.
 -- The window of deduplication is what makes a repeated batch harmless; its default of 0 would not.
+-- Questions name a window, so time comes first in the order; single addresses and names have indexes.
 
 CREATE TABLE IF NOT EXISTS flows
 (
@@ -48,12 +49,13 @@ CREATE TABLE IF NOT EXISTS flows
     http_path String CODEC(ZSTD(3)),
     http_user_agent String CODEC(ZSTD(3)),
     account_token LowCardinality(String),
+    INDEX by_src_ip src_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_dst_ip dst_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_server_name server_name TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(start)
-ORDER BY (toDate32(start), src_ip, start, source_id, frame, ordinal)
+ORDER BY (start, src_ip, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS web_hits
@@ -86,12 +88,13 @@ CREATE TABLE IF NOT EXISTS web_hits
     search_terms String CODEC(ZSTD(3)),
     categories Array(LowCardinality(String)),
     lists Array(LowCardinality(String)),
+    INDEX by_client_ip client_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_host host TYPE bloom_filter GRANULARITY 1,
     INDEX by_account account_token TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (toDate32(time), client_ip, time, source_id, frame, ordinal)
+ORDER BY (time, client_ip, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS dns_queries
@@ -110,11 +113,12 @@ CREATE TABLE IF NOT EXISTS dns_queries
     action LowCardinality(String),
     categories Array(LowCardinality(String)),
     lists Array(LowCardinality(String)),
+    INDEX by_client_ip client_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_qname qname TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (toDate32(time), client_ip, time, source_id, frame, ordinal)
+ORDER BY (time, client_ip, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS mail_events

@@ -3,8 +3,8 @@
 -- reader: attribution and reports
 -- window: all
 -- why: an address is worth nothing without knowing whose it was; names of people stand here as tokens only
--- A line replaces an earlier line about the same thing that begins at the same time; a line is never taken
--- away, it is ended by its valid_to. Ask with FINAL.
+-- What a register says now is asked of the views v_establishments and so on: of one thing, the lines of
+-- the newest import that names it.
 
 CREATE TABLE IF NOT EXISTS establishments
 (

@@ -6,15 +6,15 @@
 SELECT
     lower(hex(source_id)) AS source,
     kind,
-    opened,
+    format,
+    formatDateTime(opened, '%F %T') AS opened_utc,
     bytes,
-    first_time,
-    last_time,
+    if(first_time = fromUnixTimestamp64Micro(0, 'UTC'), '', formatDateTime(first_time, '%F %T')) AS first_utc,
+    if(last_time = fromUnixTimestamp64Micro(0, 'UTC'), '', formatDateTime(last_time, '%F %T')) AS last_utc,
     read,
     stored,
     rejected,
     ignored,
-    reasons,
-    tool_version
+    reasons
 FROM sources FINAL
-ORDER BY opened, source
+ORDER BY sources.opened, source

@@ -57,7 +57,7 @@ LEFT JOIN
     FROM (SELECT DISTINCT client_ip AS ip FROM web_hits) AS k
     CROSS JOIN (
         SELECT first_ip, last_ip, bits, valid_from, valid_to, establishment, segment
-        FROM networks FINAL
+        FROM v_networks
     ) AS r
     WHERE k.ip >= r.first_ip AND k.ip <= r.last_ip
     GROUP BY k.ip

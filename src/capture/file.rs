@@ -96,11 +96,14 @@ impl CaptureFile {
                 reason,
                 offset,
                 length,
-            }) => Ok(Some(Step::Damage {
-                reason,
-                offset,
-                length: u32::try_from(length).unwrap_or(u32::MAX),
-            })),
+            }) => {
+                self.ended = reason == RejectReason::TornEnd;
+                Ok(Some(Step::Damage {
+                    reason,
+                    offset,
+                    length: u32::try_from(length).unwrap_or(u32::MAX),
+                }))
+            }
             None => {
                 self.ended = true;
                 Ok(self.window.is_broken().then(|| Step::Damage {

@@ -36,6 +36,8 @@ const NO_LINK_TYPE: u16 = u16::MAX;
 pub(super) struct NextGeneration {
     big_endian: bool,
     interfaces: Vec<Interface>,
+    /// The time of the last frame that had one, for those that have none.
+    last_time: Timestamp,
 }
 
 /// What an interface's description says that matters for its frames.
@@ -60,6 +62,7 @@ impl NextGeneration {
         (window.rest().first_chunk::<4>()? == &SECTION.to_be_bytes()).then_some(NextGeneration {
             big_endian: false,
             interfaces: Vec::new(),
+            last_time: Timestamp::default(),
         })
     }
 
@@ -137,19 +140,22 @@ impl NextGeneration {
     }
 
     /// The frame of the block that the window begins with; passes the block.
-    fn frame(&self, head: Head, window: &mut Window) -> Option<Found> {
+    fn frame(&mut self, head: Head, window: &mut Window) -> Option<Found> {
         let length = head.length as usize;
         let offset = window.offset();
         let read = self.frame_in(head, window.rest());
         window.take(length);
         Some(match read {
-            Some((time, link_type, wire_length, from, captured)) => Found::Frame {
-                time,
-                link_type,
-                wire_length,
-                captured,
-                behind: length.saturating_sub(from),
-            },
+            Some((time, link_type, wire_length, from, captured)) => {
+                self.last_time = time;
+                Found::Frame {
+                    time,
+                    link_type,
+                    wire_length,
+                    captured,
+                    behind: length.saturating_sub(from),
+                }
+            }
             None => Found::Damage {
                 reason: RejectReason::BadBlock,
                 offset,
@@ -170,9 +176,9 @@ impl NextGeneration {
                 .filter(|snaplen| *snaplen > 0)
                 .map_or(wire_length, |snaplen| snaplen.min(wire_length));
             let link_type = interface.map_or(NO_LINK_TYPE, |interface| interface.link_type);
-            // A simple block knows no time.
+            // A simple block knows no time: it came no earlier than the frame before it.
             return Some((
-                Timestamp::default(),
+                self.last_time,
                 link_type,
                 wire_length,
                 12,
@@ -190,7 +196,7 @@ impl NextGeneration {
         let room = length.checked_sub(32)?;
         let interface = self.interfaces.get(number as usize);
         Some((
-            interface.map_or(Timestamp::default(), |interface| interface.time(ticks)),
+            interface.map_or(self.last_time, |interface| interface.time(ticks)),
             interface.map_or(NO_LINK_TYPE, |interface| interface.link_type),
             wire_length,
             28,
@@ -262,7 +268,7 @@ impl NextGeneration {
             return Ok(false);
         };
         let length = head.length as usize;
-        if !KNOWN.contains(&head.kind) || length % 4 != 0 || length > USUAL_BLOCK {
+        if !KNOWN.contains(&head.kind) || !length.is_multiple_of(4) || length > USUAL_BLOCK {
             self.big_endian = order;
             return Ok(false);
         }

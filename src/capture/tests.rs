@@ -1,1 +1,97 @@
-//! Captures read as a whole, from bytes made here.
+//! Captures read as a whole, from bytes made here; the captures of `fixtures/pcap` are read in the tests of `flow`.
+
+use std::io::{Cursor, Error, ErrorKind, Read};
+
+use super::{CaptureError, CaptureFile, Step};
+use crate::record::RejectReason;
+
+fn head(snaplen: u32) -> Vec<u8> {
+    let mut bytes = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend_from_slice(&snaplen.to_le_bytes());
+    bytes.extend_from_slice(&[1, 0, 0, 0]);
+    bytes
+}
+
+fn frame(length: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in [1_772_446_500u32, 7, length, length] {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    bytes.resize(16 + length as usize, 0xaa);
+    bytes
+}
+
+/// Gives a few bytes at a time, and now and then says that it was interrupted.
+struct Dripping(Cursor<Vec<u8>>, u32);
+
+impl Read for Dripping {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        self.1 += 1;
+        if self.1 % 3 == 0 {
+            return Err(Error::from(ErrorKind::Interrupted));
+        }
+        let some = room.len().min(7);
+        self.0.read(&mut room[..some])
+    }
+}
+
+#[test]
+fn a_frame_longer_than_the_buffer_is_read_from_a_source_that_drips() {
+    let mut bytes = head(1 << 20);
+    bytes.extend(frame(400_000));
+    bytes.extend(frame(60));
+    let mut file = CaptureFile::open(Box::new(Dripping(Cursor::new(bytes), 0))).unwrap();
+    for (number, length) in [(1, 400_000), (2, 60)] {
+        let Some(Step::Packet(packet)) = file.next_step().unwrap() else {
+            panic!("frame {number} is missing");
+        };
+        assert_eq!((packet.number, packet.bytes.len()), (number, length));
+        assert!(packet.bytes.iter().all(|byte| *byte == 0xaa));
+        assert_eq!(packet.time.micros(), 1_772_446_500_000_007);
+    }
+    assert!(file.next_step().unwrap().is_none());
+    assert!(file.next_step().unwrap().is_none());
+}
+
+#[test]
+fn broken_compression_is_damage_and_not_an_error() {
+    use std::io::Write as _;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(&head(65_535)).unwrap();
+    for _ in 0..10 {
+        packer.write_all(&frame(100)).unwrap();
+    }
+    let mut bytes = packer.finish().unwrap();
+    bytes.truncate(bytes.len() - 9);
+    let mut file = CaptureFile::open(Box::new(Cursor::new(bytes))).unwrap();
+    let mut damage = 0;
+    while let Some(step) = file.next_step().unwrap() {
+        if let Step::Damage { reason, .. } = step {
+            assert_eq!(reason, RejectReason::TornEnd);
+            damage += 1;
+        }
+    }
+    assert_eq!(damage, 1);
+}
+
+#[test]
+fn what_is_no_capture_is_refused_with_its_first_bytes() {
+    let refused = CaptureFile::open(Box::new(Cursor::new(b"GET / HTTP/1.1".to_vec())));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "not a capture file: it begins with 47 45 54 20"
+    );
+    let empty = CaptureFile::open(Box::new(Cursor::new(Vec::new())));
+    assert!(matches!(empty, Err(CaptureError::Empty)));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_named() {
+    let refused = super::Device::open("no-such-port0", &super::DeviceOptions::default());
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("\"no-such-port0\"")
+    );
+}

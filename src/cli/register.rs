@@ -22,7 +22,7 @@ use super::ingest::{counts_json, sentence};
 /// The registers that events are attributed with.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nA line replaces an earlier one about the same thing that begins at the same time; a line is ended by its\nvalid_to and never taken away. The first line of a file names its columns."
+    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file\ndoes not name stays as it was, and is ended by its valid_to. The first line of a file names its columns."
 )]
 pub struct Args {
     /// Which register.

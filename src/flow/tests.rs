@@ -1,1 +1,266 @@
-//! Captures metered as a whole.
+//! Captures metered as a whole: each in `fixtures/pcap` gives what stands beside it, and no change of any byte of them breaks anything.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use super::{Fate, Meter, MeterOptions, MeteredFlow};
+use crate::capture::{CaptureFile, Step};
+use crate::record::{Counts, EndReason, JsonRow, Packet, Place, RejectReason, SourceId, Timestamp};
+
+/// What a capture became.
+struct Metered {
+    counts: Counts,
+    damage: Vec<(RejectReason, u64, u32)>,
+    flows: Vec<MeteredFlow>,
+}
+
+fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
+    let mut file = CaptureFile::open(Box::new(Cursor::new(bytes.to_vec()))).ok()?;
+    let mut meter = Meter::new(options.clone());
+    let mut metered = Metered {
+        counts: Counts::default(),
+        damage: Vec::new(),
+        flows: Vec::new(),
+    };
+    while let Some(step) = file.next_step().unwrap() {
+        match step {
+            Step::Packet(packet) => {
+                metered.counts.read += 1;
+                assert_eq!(packet.number, metered.counts.read);
+                match meter.packet(&packet, &mut metered.flows) {
+                    Fate::Metered => metered.counts.stored += 1,
+                    Fate::Rejected(reason) => metered.counts.reject(reason),
+                    Fate::Ignored(reason) => metered.counts.ignore(reason),
+                    Fate::Held => metered.counts.held += 1,
+                }
+            }
+            Step::Damage {
+                reason,
+                offset,
+                length,
+            } => metered.damage.push((reason, offset, length)),
+        }
+    }
+    meter.finish(&mut metered.flows);
+    metered.counts.check().unwrap();
+    let in_flows: u64 = metered
+        .flows
+        .iter()
+        .map(|metered| metered.flow.src_packets + metered.flow.dst_packets)
+        .sum();
+    assert_eq!(
+        in_flows, metered.counts.stored,
+        "each metered packet is in one flow"
+    );
+    Some(metered)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pcap")
+}
+
+fn captures() -> Vec<String> {
+    let index = std::fs::read_to_string(folder().join("INDEX.tsv")).unwrap();
+    let files: Vec<String> = index
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(files.len() > 12, "the index of captures is too short");
+    files
+}
+
+fn expected_text(metered: &Metered) -> String {
+    let mut text = String::new();
+    let mut row = JsonRow::default();
+    for flow in &metered.flows {
+        let place = Place {
+            source: SourceId([0; 16]),
+            frame: flow.first_frame,
+            ordinal: 0,
+        };
+        text.push_str(row.object(place, &flow.flow, false));
+        text.push('\n');
+    }
+    for (reason, offset, length) in &metered.damage {
+        text.push_str(&format!(
+            "{{\"damage\":\"{reason}\",\"offset\":{offset},\"length\":{length}}}\n"
+        ));
+    }
+    let counts = &metered.counts;
+    let reasons = serde_json::to_string(&counts.reasons).unwrap();
+    text.push_str(&format!(
+        "{{\"packets\":{},\"metered\":{},\"rejected\":{},\"ignored\":{},\"reasons\":{reasons}}}\n",
+        counts.read, counts.stored, counts.rejected, counts.ignored
+    ));
+    text
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one switch of the golden tests"
+)]
+fn each_capture_gives_the_flows_that_are_expected_of_it() {
+    let rewrite = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let options = MeterOptions {
+        content: true,
+        ..MeterOptions::default()
+    };
+    for name in captures() {
+        let metered = meter(&std::fs::read(folder().join(&name)).unwrap(), &options).unwrap();
+        let path = folder().join(format!("{name}.jsonl"));
+        let got = expected_text(&metered);
+        if rewrite {
+            std::fs::write(&path, &got).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(got, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_seed_changes_no_record() {
+    for name in captures() {
+        let bytes = std::fs::read(folder().join(&name)).unwrap();
+        let one = meter(&bytes, &MeterOptions::default()).unwrap();
+        let other = MeterOptions {
+            seed: 0x5eed,
+            ..MeterOptions::default()
+        };
+        assert_eq!(one.flows, meter(&bytes, &other).unwrap().flows, "{name}");
+    }
+}
+
+#[test]
+fn no_path_and_no_agent_is_kept_unless_content_is_asked_for() {
+    let bytes = std::fs::read(folder().join("http.pcap")).unwrap();
+    let metered = meter(&bytes, &MeterOptions::default()).unwrap();
+    for flow in &metered.flows {
+        assert_eq!(
+            (
+                flow.flow.http_path.as_str(),
+                flow.flow.http_user_agent.as_str()
+            ),
+            ("", "")
+        );
+    }
+    assert!(
+        metered
+            .flows
+            .iter()
+            .any(|flow| flow.flow.server_name.0 == "maths.example")
+    );
+}
+
+#[test]
+fn every_prefix_of_every_capture_is_read_to_its_end() {
+    for name in captures() {
+        let bytes = std::fs::read(folder().join(&name)).unwrap();
+        for end in 0..bytes.len() {
+            meter(&bytes[..end], &MeterOptions::default());
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_of_every_capture_leaves_the_sums_right() {
+    for name in captures() {
+        let mut bytes = std::fs::read(folder().join(&name)).unwrap();
+        for at in 0..bytes.len() {
+            for change in [0x01, 0xff] {
+                bytes[at] ^= change;
+                meter(&bytes, &MeterOptions::default());
+                bytes[at] ^= change;
+            }
+        }
+    }
+}
+
+/// A UDP datagram in raw IP from one of many ports.
+fn datagram(number: u64, seconds: i64, port: u16) -> (u64, Timestamp, Vec<u8>) {
+    let mut bytes = vec![
+        0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1,
+    ];
+    bytes.extend_from_slice(&port.to_be_bytes());
+    bytes.extend_from_slice(&[0x27, 0x0f, 0, 12, 0, 0, 1, 2, 3, 4]);
+    (number, Timestamp::from_seconds(seconds), bytes)
+}
+
+fn feed(
+    meter: &mut Meter,
+    (number, time, bytes): &(u64, Timestamp, Vec<u8>),
+    out: &mut Vec<MeteredFlow>,
+) {
+    let packet = Packet {
+        number: *number,
+        time: *time,
+        link_type: 101,
+        wire_length: u32::try_from(bytes.len()).unwrap(),
+        bytes,
+    };
+    assert_eq!(meter.packet(&packet, out), Fate::Metered);
+}
+
+#[test]
+fn without_room_the_quietest_flow_ends() {
+    let options = MeterOptions {
+        max_flows: 3,
+        ..MeterOptions::default()
+    };
+    let (mut meter, mut out) = (Meter::new(options), Vec::new());
+    for (number, (seconds, port)) in (1..).zip([(0, 1), (1, 2), (2, 3), (3, 1), (4, 4), (5, 5)]) {
+        feed(&mut meter, &datagram(number, seconds, port), &mut out);
+    }
+    meter.finish(&mut out);
+    let ended: Vec<(u16, EndReason)> = out
+        .iter()
+        .map(|metered| (metered.flow.src_port, metered.flow.end_reason))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            (2, EndReason::Resources),
+            (3, EndReason::Resources),
+            (1, EndReason::Forced),
+            (4, EndReason::Forced),
+            (5, EndReason::Forced),
+        ]
+    );
+}
+
+#[test]
+fn flows_come_out_in_the_second_in_which_they_are_over() {
+    let (mut meter, mut out) = (Meter::new(MeterOptions::default()), Vec::new());
+    for (number, (seconds, port)) in (1..).zip([(0, 7), (0, 6), (10, 5), (302, 4)]) {
+        feed(&mut meter, &datagram(number, seconds, port), &mut out);
+    }
+    let ended: Vec<u16> = out.iter().map(|metered| metered.flow.src_port).collect();
+    assert_eq!(
+        ended,
+        [7, 6],
+        "the flow that was quiet since the tenth second is not over yet"
+    );
+    // A leap of years, and a leap back.
+    feed(&mut meter, &datagram(5, 4_000_000_000, 3), &mut out);
+    feed(&mut meter, &datagram(6, 303, 2), &mut out);
+    let ended: Vec<u16> = out.iter().map(|metered| metered.flow.src_port).collect();
+    assert_eq!(ended, [7, 6, 5, 4]);
+}
+
+#[test]
+fn many_flows_at_once_stay_within_their_bound() {
+    let options = MeterOptions {
+        max_flows: 100,
+        ..MeterOptions::default()
+    };
+    let (mut meter, mut out) = (Meter::new(options), Vec::new());
+    for number in 1..=20_000u64 {
+        let port = u16::try_from(number * 7919 % 60_000).unwrap();
+        feed(&mut meter, &datagram(number, 5, port), &mut out);
+    }
+    meter.finish(&mut out);
+    let packets: u64 = out.iter().map(|metered| metered.flow.src_packets).sum();
+    assert_eq!(packets, 20_000);
+}

@@ -96,36 +96,27 @@ fn address_v4(bytes: &[u8]) -> Option<Ipv4Addr> {
     if bytes.len() > 15 {
         return None;
     }
-    let mut octets = [0u8; 4];
-    let mut place = 0usize;
-    let mut value = 0u16;
-    let mut digits = 0u8;
+    let (mut ip, mut dots, mut value, mut digits) = (0u32, 0u32, 0u32, 0u32);
     for byte in bytes {
-        match byte {
-            b'.' => {
-                if digits == 0 {
-                    return None;
-                }
-                *octets.get_mut(place)? = u8::try_from(value).ok()?;
-                place += 1;
-                value = 0;
-                digits = 0;
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            if digits != 0 && value == 0 {
+                return None;
             }
-            b'0'..=b'9' => {
-                if digits == 3 || (digits == 1 && value == 0) {
-                    return None;
-                }
-                value = value * 10 + u16::from(byte - b'0');
-                digits += 1;
+            value = value * 10 + u32::from(digit);
+            digits += 1;
+            if value > 255 {
+                return None;
             }
-            _ => return None,
+        } else if *byte == b'.' && digits != 0 {
+            ip = ip << 8 | value;
+            dots += 1;
+            (value, digits) = (0, 0);
+        } else {
+            return None;
         }
     }
-    if place != 3 || digits == 0 {
-        return None;
-    }
-    *octets.get_mut(3)? = u8::try_from(value).ok()?;
-    Some(Ipv4Addr::from(octets))
+    (dots == 3 && digits != 0).then(|| Ipv4Addr::from(ip << 8 | value))
 }
 
 /// A text in which `%20` and the like stand for bytes; `plus_is_blank` as in the query of a URL. Borrowed if nothing stands for anything.

@@ -13,7 +13,7 @@ pub(super) fn epoch(bytes: &[u8]) -> Option<Timestamp> {
     let dot = memchr::memchr(b'.', bytes);
     let (seconds, fraction) = match dot {
         Some(at) => (bytes.get(..at)?, bytes.get(at + 1..)?),
-        None => (bytes, &bytes[..0]),
+        None => (bytes, [].as_slice()),
     };
     if seconds.len() > 11 {
         return None;
@@ -167,7 +167,7 @@ fn day_number(bytes: &[u8]) -> Option<i8> {
 /// `10:15:00`, with or without a fraction.
 fn clock_time(bytes: &[u8]) -> Option<Time> {
     let (clock, fraction) = match bytes.get(8..) {
-        Some([]) => (bytes, &bytes[..0]),
+        Some([]) => (bytes, [].as_slice()),
         Some([b'.', fraction @ ..]) => (bytes.get(..8)?, fraction),
         _ => return None,
     };

@@ -197,7 +197,11 @@ fn source_line(
         source_id: source.id,
         kind: source.kind,
         format: source.format.clone().into(),
-        opened: source.past.as_ref().map_or(now, |past| past.opened),
+        // A register counts from its last import.
+        opened: match (&source.past, source.kind) {
+            (None, _) | (_, SourceKind::Register) => now,
+            (Some(past), _) => past.opened,
+        },
         digest: Digest(digest).to_string(),
         bytes: length,
         first_time: batches.iter().filter_map(|batch| batch.first_time).min(),

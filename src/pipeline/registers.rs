@@ -1,7 +1,7 @@
 //! A register's file into the store: all of its lines, each time.
 //!
-//! A line replaces an earlier one about the same thing that begins at the same time, so a register that
-//! was corrected is imported again as a whole. Every import is an entry in the ledger.
+//! Of one thing, the lines of the newest import that names it count (the views `v_networks` and so on), so a
+//! register that was corrected is imported again. Every import is an entry in the ledger.
 
 use jiff::tz::TimeZone;
 

@@ -1,7 +1,6 @@
 //! The one client: the same requests to the socket of a data folder and to a ClickHouse server.
 
 use std::io::Write;
-use std::path::Path;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
@@ -9,6 +8,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
+use super::engine::threads;
 use super::error::{Refusal, StoreError};
 use super::settings::Server;
 use super::sql::Params;
@@ -33,38 +33,39 @@ pub(super) struct Call<'a> {
 
 impl Caller {
     /// Speaks to the socket of a data folder.
-    pub(super) fn of_folder(data: &Path) -> Result<Caller, StoreError> {
-        let folder = |source| StoreError::Folder {
-            path: data.to_owned(),
-            source,
-        };
-        let connector = SocketOf::new(data).map_err(folder)?;
+    pub(super) fn of_folder(socket: SocketOf) -> std::io::Result<Caller> {
         // No connection is kept idle: who serves may end at any moment, and connecting costs nothing here.
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
-            .build(connector);
+            .build(socket);
         let client = Client::with_http_client(http)
             .with_url("http://store.invalid")
             .with_compression(Compression::None);
         Ok(Caller {
             client,
-            runtime: Some(runtime().map_err(folder)?),
+            runtime: Some(threads(NAME, 1)?),
         })
     }
 
     /// Speaks to a server.
     pub(super) fn of_server(server: &Server) -> Result<Caller, StoreError> {
-        let mut client = Client::default()
-            .with_url(&server.url)
-            .with_setting("output_format_json_quote_64bit_integers", "0")
-            .with_setting("session_timezone", "UTC");
+        let mut client = Client::default().with_url(&server.url);
+        if !server.read_only {
+            // A user who may only read may not set anything either; these are a recent server's defaults.
+            client = client
+                .with_setting("output_format_json_quote_64bit_integers", "0")
+                .with_setting("session_timezone", "UTC");
+        }
+        if !server.compressed {
+            client = client.with_compression(Compression::None);
+        }
         if let Some(user) = &server.user {
             client = client.with_user(user);
         }
         if let Some(password) = &server.password {
             client = client.with_password(password.as_str());
         }
-        let runtime = runtime().map_err(|error| StoreError::Unreachable {
+        let runtime = threads(NAME, 1).map_err(|error| StoreError::Unreachable {
             what: "connecting".to_owned(),
             reason: error.to_string(),
         })?;
@@ -157,14 +158,6 @@ impl Drop for Caller {
     }
 }
 
-fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("invigil-store")
-        .enable_all()
-        .build()
-}
-
 fn told(what: &str, error: clickhouse::error::Error) -> StoreError {
     match error {
         clickhouse::error::Error::BadResponse(text) => StoreError::Refused {
@@ -203,3 +196,6 @@ pub(super) fn onto<'w>(
         })
     }
 }
+
+/// How its threads are called.
+const NAME: &str = "invigil-store";

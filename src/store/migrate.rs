@@ -124,7 +124,7 @@ fn tell(caller: &Caller, what: &str, sql: &str) -> Result<(), StoreError> {
 }
 
 /// The statements of a file: a line that ends with a semicolon ends one.
-fn statements(text: &str) -> Vec<String> {
+pub(super) fn statements(text: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut current = String::new();
     for line in text

@@ -4,6 +4,8 @@
 //! data folder (in this process or another, over a Unix socket) and to a ClickHouse server. Its calls
 //! wait for the answer: they are for plain threads, not for tasks of an async runtime.
 //!
+//! A question is refused a `SETTINGS` clause: the engine answers it on a connection that may only read.
+//!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod client;
@@ -69,7 +71,7 @@ impl Store {
         let mut settings = vec![("max_partitions_per_insert_block", "0")];
         settings.extend(token.map(|token| ("insert_deduplication_token", token)));
         let rows = pieces.map(Bytes::from);
-        self.caller()
+        self.caller()?
             .insert(&what, migrate::insert_statement(table), rows, &settings)
     }
 
@@ -130,7 +132,7 @@ impl Store {
             sql: sql.text(),
             params,
         };
-        self.caller().ask(&call, format, piece)
+        self.caller()?.ask(&call, format, piece)
     }
 }
 

@@ -3,6 +3,7 @@
 //! One process has the engine on a folder; it answers on a socket, and every [`Store`] of every
 //! process, its own too, speaks to that socket. Within a process the hold on the folder is shared.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -23,27 +24,48 @@ pub struct Store {
 struct Inner {
     caller: Caller,
     database: String,
-    embedded: bool,
-    hold: Option<Hold>,
+    place: Place,
+}
+
+enum Place {
+    Folder {
+        settings: Embedded,
+        socket: SocketOf,
+        /// Our share in the folder, if this process has the engine; it goes after the caller.
+        hold: Mutex<Option<Hold>>,
+    },
+    Server,
 }
 
 impl Store {
     /// Opens the store and brings its schema up to date.
     pub fn open(settings: &StoreSettings) -> Result<Store, StoreError> {
-        let (caller, hold, read_only) = match settings {
+        let (caller, place, read_only) = match settings {
             StoreSettings::Embedded(embedded) => {
-                let hold = hold(embedded)?;
-                (Caller::of_folder(&embedded.data)?, hold, false)
+                let hold = Mutex::new(hold(embedded)?);
+                let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
+                let settings = embedded.clone();
+                let caller = Caller::of_folder(socket.clone()).map_err(unusable(&embedded.data))?;
+                (
+                    caller,
+                    Place::Folder {
+                        settings,
+                        socket,
+                        hold,
+                    },
+                    false,
+                )
             }
-            StoreSettings::Server(server) => (Caller::of_server(server)?, None, server.read_only),
+            StoreSettings::Server(server) => {
+                (Caller::of_server(server)?, Place::Server, server.read_only)
+            }
         };
         let database = settings.database();
         let store = Store {
             inner: Arc::new(Inner {
                 caller: caller.with_database(database),
                 database: database.to_owned(),
-                embedded: matches!(settings, StoreSettings::Embedded(_)),
-                hold,
+                place,
             }),
         };
         if !read_only {
@@ -54,20 +76,35 @@ impl Store {
 
     /// Brings the schema up to date; the answer is what that took. Twice does no harm.
     pub fn migrate(&self) -> Result<Vec<migrate::Applied>, StoreError> {
-        migrate::migrate(
-            &self.inner.caller,
-            &self.inner.database,
-            self.inner.embedded,
-        )
+        let encrypted = matches!(self.inner.place, Place::Folder { .. });
+        migrate::migrate(self.caller()?, &self.inner.database, encrypted)
     }
 
     /// Whether the engine runs in this process (and ends with its last store).
     pub fn is_owner(&self) -> bool {
-        self.inner.hold.is_some()
+        match &self.inner.place {
+            Place::Folder { hold, .. } => hold
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_some(),
+            Place::Server => false,
+        }
     }
 
-    pub(super) fn caller(&self) -> &Caller {
-        &self.inner.caller
+    /// The client. If the process that had the engine has ended, its place is taken first.
+    pub(super) fn caller(&self) -> Result<&Caller, StoreError> {
+        if let Place::Folder {
+            settings,
+            socket,
+            hold,
+        } = &self.inner.place
+        {
+            let mut ours = hold.lock().unwrap_or_else(PoisonError::into_inner);
+            if ours.is_none() && !socket.answers() {
+                *ours = self::hold(settings)?;
+            }
+        }
+        Ok(&self.inner.caller)
     }
 }
 
@@ -75,7 +112,6 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store")
             .field("database", &self.inner.database)
-            .field("embedded", &self.inner.embedded)
             .field("owner", &self.is_owner())
             .finish()
     }
@@ -154,12 +190,13 @@ impl Drop for WholeHold {
 
 /// A share in the hold on this folder; none if another process answers there.
 fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
-    let unusable = |source| StoreError::Folder {
-        path: settings.data.clone(),
-        source,
-    };
-    std::fs::create_dir_all(&settings.data).map_err(unusable)?;
-    let data = settings.data.canonicalize().map_err(unusable)?;
+    let unusable = unusable(&settings.data);
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&settings.data)
+        .map_err(&unusable)?;
+    let data = settings.data.canonicalize().map_err(&unusable)?;
     let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(here) = held.as_ref() {
         match here.owner.upgrade() {
@@ -175,7 +212,7 @@ fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
             None => held = FREED.wait(held).unwrap_or_else(PoisonError::into_inner),
         }
     }
-    let socket = SocketOf::new(&data).map_err(unusable)?;
+    let socket = SocketOf::new(&data).map_err(&unusable)?;
     let mut holder = String::new();
     for _ in 0..TRIES {
         if socket.answers() {
@@ -205,6 +242,14 @@ fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
     Err(StoreError::Held { data, holder })
 }
 
+fn unusable(data: &Path) -> impl Fn(std::io::Error) -> StoreError {
+    let path = data.to_owned();
+    move |source| StoreError::Folder {
+        path: path.clone(),
+        source,
+    }
+}
+
 /// How often a taken lock without an answering socket is tried again: ten seconds in all.
-const TRIES: u32 = 100;
+const TRIES: u32 = if cfg!(test) { 10 } else { 100 };
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);

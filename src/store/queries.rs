@@ -20,6 +20,11 @@ pub(super) const SCHEMA: &[Sql] = files! {
 
 /// The views, in the order in which they build on each other.
 pub(super) const VIEWS: &[Sql] = files! {
+    "views/v_establishments",
+    "views/v_networks",
+    "views/v_links",
+    "views/v_accounts",
+    "views/v_devices",
     "views/v_web_hits",
     "views/v_flows",
 };

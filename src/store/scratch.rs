@@ -59,12 +59,20 @@ pub(crate) fn settings(data: &std::path::Path, library: &std::path::Path) -> Sto
 )]
 fn library() -> Option<PathBuf> {
     let named = std::env::var_os("INVIGIL_ENGINE").map(PathBuf::from);
-    let own = std::env::var_os("HOME").map(|home| {
-        PathBuf::from(home)
-            .join(".local/share/invigil/engine")
-            .join(crate::config::ENGINE_VERSION)
-            .join("libchdb.so")
+    let installed = std::env::var_os("HOME").and_then(|home| {
+        std::fs::read_dir(PathBuf::from(home).join(".local/share/invigil/engine")).ok()
     });
+    let own = installed
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .filter(|version| {
+            version
+                .file_name()
+                .to_string_lossy()
+                .starts_with(super::LIBRARY_VERSION)
+        })
+        .map(|version| version.path().join("libchdb.so"));
     let found = named.into_iter().chain(own).find(|path| path.exists());
     if found.is_none() {
         eprintln!("skipped: there is no engine (INVIGIL_ENGINE is not set)");

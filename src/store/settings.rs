@@ -43,6 +43,8 @@ pub struct Server {
     pub password: Option<Zeroizing<String>>,
     /// The database.
     pub database: String,
+    /// Whether rows are compressed on the way there.
+    pub compressed: bool,
     /// Whether the schema may not be changed: then no migration is run.
     pub read_only: bool,
 }
@@ -77,6 +79,7 @@ impl StoreSettings {
             user: user.map(str::to_owned),
             password,
             database: database.unwrap_or(DATABASE).to_owned(),
+            compressed: true,
             read_only: false,
         })
     }

@@ -87,9 +87,8 @@ impl Params {
         name: &'static str,
         values: impl IntoIterator<Item = T>,
     ) -> Params {
-        let quoted = values.into_iter().map(|value| quoted(value.as_ref()));
-        let array = array(quoted);
-        self.put(name, escaped(&array))
+        let array = array(values.into_iter().map(|value| quoted(value.as_ref())));
+        self.put(name, array)
     }
 
     /// Several addresses, for `Array(IPv6)`.
@@ -100,7 +99,7 @@ impl Params {
                 .into_iter()
                 .map(|value| quoted(&to_store_ip(value).to_string())),
         );
-        self.put(name, escaped(&array))
+        self.put(name, array)
     }
 
     /// Several numbers, for an array of integers.

@@ -54,41 +54,63 @@ impl LineReader for Reader {
 }
 
 fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
-    let mut words = Words::of(line);
-    let mut word = || words.next().ok_or(RejectReason::MissingFields);
-    let ended = epoch(word()?).ok_or(RejectReason::BadTime)?;
-    let elapsed = word()?;
-    let (client, result, bytes) = (word()?, word()?, word()?);
-    let (method, url, user) = (word()?, word()?, word()?);
-    let (hierarchy, content_type) = (word()?, word()?);
-    if words.any(|extra| extra.starts_with(b"HIER_")) {
+    let (words, extra) = ten_words(line).ok_or(RejectReason::MissingFields)?;
+    let [
+        ended,
+        elapsed,
+        client,
+        result,
+        bytes,
+        method,
+        url,
+        user,
+        hierarchy,
+        content_type,
+    ] = words;
+    if Words::of(extra).any(|word| word.starts_with(b"HIER_")) {
         // The real tenth field comes later: somebody asked for a URL that looks like the end of a line.
         return Err(RejectReason::WrongShape);
     }
-
+    let ended = epoch(ended).ok_or(RejectReason::BadTime)?;
     let duration_ms = elapsed_ms(elapsed).ok_or(RejectReason::BadNumber)?;
     let mut hit = WebHit::at(ended.plus_micros(-duration_ms.saturating_mul(1_000)));
     // A clock that was set back during the request makes the elapsed time negative; how long it took is then not known.
-    hit.duration_ms = u32::try_from(duration_ms)
-        .ok()
-        .filter(|_| elapsed.first() != Some(&b'-'));
+    let known = elapsed.first() != Some(&b'-');
+    hit.duration_ms = u32::try_from(duration_ms).ok().filter(|_| known);
     hit.client_ip = client_ip(client)?;
     let (code, status) = split_pair(result).ok_or(RejectReason::WrongShape)?;
-    let status = u16::try_from(number(status).ok_or(RejectReason::BadNumber)?)
-        .map_err(|_| RejectReason::BadNumber)?;
+    let status = number(status).and_then(|status| u16::try_from(status).ok());
+    let status = status.ok_or(RejectReason::BadNumber)?;
     hit.status = (status != 0).then_some(status);
     hit.bytes_received = Some(number(bytes).ok_or(RejectReason::BadNumber)?);
     hit.method = unless_dash(method).map(text).unwrap_or_default().into();
     let understood = put_url(&mut hit, method, url)?;
     hit.action = action(code, status, understood);
-    hit.account_token =
-        unless_dash(user).and_then(|user| AccountText::new(percent_decoded(user, false)));
+    let user = unless_dash(user).map(|user| percent_decoded(user, false));
+    hit.account_token = user.and_then(AccountText::new);
     hit.server_ip = server_ip(hierarchy)?;
-    hit.content_type = unless_dash(content_type)
-        .map(text)
-        .unwrap_or_default()
-        .into();
+    let content_type = unless_dash(content_type).map(text);
+    hit.content_type = content_type.unwrap_or_default().into();
     Ok(hit)
+}
+
+/// The first ten words, and what stands after them. Squid sets them apart with blanks alone, several before the elapsed time.
+fn ten_words(line: &[u8]) -> Option<([&[u8]; 10], &[u8])> {
+    let mut words = [[].as_slice(); 10];
+    let mut places = words.iter_mut();
+    let mut place = places.next()?;
+    let mut begins = 0;
+    for ends in memchr::memchr_iter(b' ', line).chain(std::iter::once(line.len())) {
+        if ends > begins {
+            *place = line.get(begins..ends)?;
+            match places.next() {
+                Some(next) => place = next,
+                None => return Some((words, line.get(ends..)?)),
+            }
+        }
+        begins = ends + 1;
+    }
+    None
 }
 
 /// Milliseconds that the request took; a negative number is taken as none.
@@ -112,13 +134,20 @@ fn client_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
 /// Fills in what the URL says; the answer, whether it was one. What Squid writes for a request that it did not understand
 /// (`error:invalid-request`) has no host.
 fn put_url<'a>(hit: &mut WebHit<'a>, method: &[u8], url: &'a [u8]) -> Result<bool, RejectReason> {
-    let parts = match Url::split(url) {
-        Some(parts) => parts,
-        None if method == b"CONNECT" && !url.starts_with(b"error:") => {
-            Url::split_connect(url).ok_or(RejectReason::BadUrl)?
+    let parts = if method == b"CONNECT" {
+        if url.starts_with(b"error:") {
+            return Ok(false);
         }
-        None if memchr::memmem::find(url, b"://").is_some() => return Err(RejectReason::BadUrl),
-        None => return Ok(false),
+        let parts = Url::split_connect(url).or_else(|| Url::split(url));
+        parts.ok_or(RejectReason::BadUrl)?
+    } else {
+        match Url::split(url) {
+            Some(parts) => parts,
+            None if memchr::memmem::find(url, b"://").is_some() => {
+                return Err(RejectReason::BadUrl);
+            }
+            None => return Ok(false),
+        }
     };
     hit.scheme = text(parts.scheme).into();
     hit.host = parts.host_text().into();
@@ -134,7 +163,7 @@ fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
     if status == 407 {
         return Some(Action::Authenticate);
     }
-    if memchr::memmem::find(code, b"DENIED").is_some() {
+    if code.windows(DENIED.len()).any(|part| part == DENIED) {
         return Some(Action::Blocked);
     }
     understood.then_some(Action::Allowed)
@@ -144,6 +173,11 @@ fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
 /// fields have slipped (a blank in the URL or the name), and then none of them can be trusted, the name least.
 fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
     let (how, peer) = split_pair(field).ok_or(RejectReason::WrongShape)?;
+    match how {
+        b"HIER_NONE" => return Ok(None),
+        b"HIER_DIRECT" => return Ok(address(peer)),
+        _ => {}
+    }
     let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
     if how.is_empty() || !how.iter().all(is_code) {
         return Err(RejectReason::WrongShape);
@@ -151,13 +185,16 @@ fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
     let how = how.strip_prefix(b"TIMEOUT_").unwrap_or(how);
     let how = how.strip_prefix(b"HIER_").unwrap_or(how);
     let direct = DIRECT.iter().any(|word| word.as_bytes() == how);
-    Ok(direct.then(|| address(peer)).flatten())
+    Ok(if direct { address(peer) } else { None })
 }
 
 fn split_pair(field: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(b'/', field)?;
     Some((field.get(..at)?, field.get(at + 1..)?))
 }
+
+/// Part of each code that is a refusal: `TCP_DENIED`, `TCP_DENIED_REPLY`.
+const DENIED: &[u8] = b"DENIED";
 
 /// Words of the hierarchy field after which the server's own address stands.
 static DIRECT: &[&str] = &["DIRECT", "ORIGINAL_DST", "PINNED"];

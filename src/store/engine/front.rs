@@ -3,6 +3,7 @@
 //! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -13,6 +14,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::ffi::QueryStream;
+use super::heading::Heading;
 use super::request::Request;
 use super::{Access, Engine, EngineError};
 use crate::store::error::code_of;
@@ -37,6 +39,9 @@ async fn answer(
             return refused(problem);
         }
     }
+    if request.names_files() {
+        return refused(NO_FILES);
+    }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
     }
@@ -59,6 +64,7 @@ async fn answer(
         },
     };
     match taken {
+        Ok(()) if request.names_files() => refused(NO_FILES),
         Ok(()) => query(engine, request).await,
         Err(problem) => refused(problem),
     }
@@ -66,7 +72,8 @@ async fn answer(
 
 /// Runs a statement and streams the answer. What fails before the first bytes gets an error's status;
 /// what fails later ends the body with ClickHouse's mark and breaks the connection.
-async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
+async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
+    request.settle_format();
     let format = request
         .format
         .clone()
@@ -78,34 +85,41 @@ async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
         let Ok(seat) = engine.seat(access).await else {
             return;
         };
-        let done = tokio::task::spawn_blocking(move || {
+        let work = tokio::task::spawn_blocking(move || {
             let _seat = seat;
-            if let Err(error) = run(&engine, access, &request, &job_format, &sender) {
-                // A client that has gone away needs no answer.
-                drop(sender.blocking_send(Err(error)));
-            }
+            let done = run(&engine, access, &request, &job_format, &sender);
+            // A client that has gone away needs no answer.
+            drop(sender.blocking_send(done.map(|()| None)));
         });
-        drop(done.await);
+        drop(work.await);
     });
-    let first = match pieces.recv().await {
-        Some(Ok(first)) => first,
-        Some(Err(error)) => return failed(&error),
-        None => Bytes::new(),
+    let first = match next(&mut pieces).await {
+        Ok(first) => first,
+        Err(error) => return failed(&error),
     };
-    let rest = futures_util::stream::unfold(Answering::Rows(pieces), |answering| async move {
-        match answering {
-            Answering::Rows(mut pieces) => match pieces.recv().await? {
-                Ok(piece) => Some((Ok(piece), Answering::Rows(pieces))),
+    let state = match first {
+        Some(_) => Answering::Rows(pieces),
+        None => Answering::Over,
+    };
+    let rest = futures_util::stream::unfold(state, |state| async move {
+        match state {
+            Answering::Rows(mut pieces) => match next(&mut pieces).await {
+                Ok(Some(piece)) => Some((Ok(piece), Answering::Rows(pieces))),
+                Ok(None) => None,
                 Err(error) => Some((Ok(mark(&error)), Answering::Failed)),
             },
-            Answering::Failed => Some((
-                Err(std::io::Error::other("the query failed")),
-                Answering::Over,
-            )),
+            Answering::Failed => {
+                // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
+                tokio::time::sleep(BEFORE_BREAKING_OFF).await;
+                Some((
+                    Err(std::io::Error::other("the query failed")),
+                    Answering::Over,
+                ))
+            }
             Answering::Over => None,
         }
     });
-    let start = futures_util::stream::iter([Ok(first)]);
+    let start = futures_util::stream::iter(first.map(Ok));
     let mut response = Response::new(Body::from_stream(start.chain(rest)));
     let headers = response.headers_mut();
     headers.insert("X-ClickHouse-Exception-Tag", HeaderValue::from_static(TAG));
@@ -116,19 +130,24 @@ async fn query(engine: Arc<Engine>, request: Request) -> Response<Body> {
 }
 
 enum Answering {
-    Rows(mpsc::Receiver<Result<Bytes, EngineError>>),
+    Rows(mpsc::Receiver<Piece>),
     Failed,
     Over,
 }
 
-type Pieces = mpsc::Sender<Result<Bytes, EngineError>>;
+/// Bytes, or the word that the answer is complete. Without that word it is not.
+type Piece = Result<Option<Bytes>, EngineError>;
+
+async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Piece {
+    pieces.recv().await.unwrap_or(Err(EngineError::Closing))
+}
 
 fn run(
     engine: &Engine,
     access: Access,
     request: &Request,
     format: &str,
-    pieces: &Pieces,
+    pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), EngineError> {
     let mut connection =
         engine.connection(access, request.database.as_deref(), &request.settings)?;
@@ -140,7 +159,7 @@ fn run(
         None => {
             let answer = connection.query(&request.sql, format, &request.params)?;
             // The answer is in memory as a whole; a client that has gone away needs none of it.
-            drop(pieces.blocking_send(Ok(Bytes::copy_from_slice(answer.bytes()))));
+            drop(pieces.blocking_send(Ok(Some(Bytes::copy_from_slice(answer.bytes())))));
             Ok(())
         }
     }
@@ -150,7 +169,7 @@ fn run(
 fn forward(
     mut stream: QueryStream<'_>,
     heading: Heading,
-    pieces: &Pieces,
+    pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), EngineError> {
     let mut heading_bytes = None;
     while let Some(chunk) = stream.next()? {
@@ -163,86 +182,11 @@ fn forward(
             Some(length) => length,
         };
         let piece = Bytes::copy_from_slice(bytes.get(skip..).unwrap_or_default());
-        if pieces.blocking_send(Ok(piece)).is_err() {
+        if pieces.blocking_send(Ok(Some(piece))).is_err() {
             return Ok(());
         }
     }
     Ok(())
-}
-
-/// What stands before the rows in a format whose chunks can be put one after another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heading {
-    None,
-    /// So many lines of quoted or escaped names.
-    Lines(usize),
-    /// A count, then names and types, each with its length.
-    Binary,
-}
-
-impl Heading {
-    /// None for a format that has to be made in one piece, such as JSON or Parquet.
-    fn of(format: &str) -> Option<Heading> {
-        Some(match format {
-            "RowBinary" | "JSONEachRow" | "JSONCompactEachRow" | "JSONStringsEachRow" | "CSV"
-            | "TabSeparated" | "TSV" | "TabSeparatedRaw" | "TSVRaw" | "LineAsString" | "Native" => {
-                Heading::None
-            }
-            "CSVWithNames" | "TabSeparatedWithNames" | "TSVWithNames" => Heading::Lines(1),
-            "TabSeparatedWithNamesAndTypes" | "TSVWithNamesAndTypes" => Heading::Lines(2),
-            "RowBinaryWithNamesAndTypes" => Heading::Binary,
-            _ => return None,
-        })
-    }
-
-    fn length(self, chunk: &[u8]) -> usize {
-        match self {
-            Heading::None => 0,
-            Heading::Lines(lines) => after_lines(chunk, lines),
-            Heading::Binary => after_names_and_types(chunk).unwrap_or(0),
-        }
-    }
-}
-
-/// Where the rows begin after so many lines; a line end within quotes is none.
-fn after_lines(chunk: &[u8], lines: usize) -> usize {
-    let (mut quoted, mut seen) = (false, 0);
-    for (at, byte) in chunk.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => {
-                seen += 1;
-                if seen == lines {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    chunk.len()
-}
-
-fn after_names_and_types(chunk: &[u8]) -> Option<usize> {
-    let mut rest = chunk;
-    for _ in 0..length(&mut rest)?.checked_mul(2)? {
-        let text = length(&mut rest)?;
-        rest = rest.get(text..)?;
-    }
-    Some(chunk.len() - rest.len())
-}
-
-/// Unsigned LEB128.
-fn length(bytes: &mut &[u8]) -> Option<usize> {
-    let mut value = 0usize;
-    for shift in (0..usize::BITS).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= usize::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// Feeds the rows of the body to the engine. A body that breaks off is cancelled, not stored.
@@ -376,6 +320,9 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+const NO_FILES: &str = "a statement reads and writes no files here";
+/// Long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.
 const TAG: &str = "invigilexception";
 /// How long a statement may be that is no insert.
@@ -393,13 +340,5 @@ mod tests {
         assert_eq!(taken[0], ("a".to_owned(), "1 2".to_owned()));
         assert_eq!(taken[1], ("b".to_owned(), "é%2".to_owned()));
         assert_eq!(taken[2], ("c".to_owned(), String::new()));
-    }
-
-    #[test]
-    fn a_heading_is_measured() {
-        assert_eq!(Heading::Lines(1).length(b"\"a\nb\",\"c\"\n1,2\n"), 10);
-        assert_eq!(Heading::Lines(2).length(b"a\nString\nx\n"), 9);
-        assert_eq!(Heading::Binary.length(b"\x01\x01a\x06UInt64rows"), 10);
-        assert_eq!(Heading::of("Parquet"), None);
     }
 }

@@ -85,6 +85,13 @@ impl Request {
         self.sql.push_str(text);
     }
 
+    /// Whether the statement would read or write files of this machine by name. The engine lets even
+    /// a reader write one; no statement of ours has these words, and values are not part of it.
+    pub(super) fn names_files(&self) -> bool {
+        let sql = self.sql.to_ascii_uppercase();
+        sql.contains("OUTFILE") || sql.contains("INFILE")
+    }
+
     /// What the statement needs: everything but a few harmless words may change something.
     pub(super) fn access(&self) -> Access {
         match first_word(&self.sql).as_str() {
@@ -93,9 +100,22 @@ impl Request {
         }
     }
 
-    /// Whether the answer may be streamed: the engine streams queries only.
+    /// Whether the answer may be streamed: the engine streams queries only, and makes of each chunk a
+    /// document of its own in a format that is named within the statement.
     pub(super) fn streams(&self) -> bool {
-        matches!(first_word(&self.sql).as_str(), "SELECT" | "WITH")
+        matches!(first_word(&self.sql).as_str(), "SELECT" | "WITH") && !names_a_format(&self.sql)
+    }
+
+    /// A query that ends with its `FORMAT` is asked without it, in that format.
+    pub(super) fn settle_format(&mut self) {
+        if self.access() == Access::Read
+            && let Some((sql, format)) = self
+                .ending_in_format()
+                .map(|(sql, format)| (sql.to_owned(), format.to_owned()))
+        {
+            self.sql = sql;
+            self.format = Some(format);
+        }
     }
 
     /// An insert whose rows follow: the statement without its `FORMAT`, and the format.
@@ -103,6 +123,10 @@ impl Request {
         if first_word(&self.sql) != "INSERT" {
             return None;
         }
+        self.ending_in_format()
+    }
+
+    fn ending_in_format(&self) -> Option<(&str, &str)> {
         let sql = self.sql.trim_end().trim_end_matches(';').trim_end();
         let (before, format) = sql.rsplit_once(char::is_whitespace)?;
         let (statement, word) = before.trim_end().rsplit_once(char::is_whitespace)?;
@@ -112,6 +136,11 @@ impl Request {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         is_format.then_some((statement, format))
     }
+}
+
+fn names_a_format(sql: &str) -> bool {
+    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| word.eq_ignore_ascii_case("FORMAT"))
 }
 
 /// The first word of a statement in capitals, after blanks and comments.
@@ -183,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_that_names_files_is_known() {
+        assert!(request("select 1 into/**/outfile '/tmp/x'").names_files());
+        assert!(request("INSERT INTO t FROM INFILE 'x' FORMAT CSV").names_files());
+        assert!(!request("SELECT file FROM t").names_files());
+    }
+
+    #[test]
     fn an_insert_is_cut_at_its_format() {
         assert_eq!(
             request("INSERT INTO t (a) SETTINGS x = 1 FORMAT RowBinary ").insert(),
@@ -190,6 +226,19 @@ mod tests {
         );
         assert_eq!(request("INSERT INTO t SELECT 1").insert(), None);
         assert_eq!(request("SELECT 1 FORMAT CSV").insert(), None);
+    }
+
+    #[test]
+    fn a_query_that_names_its_format_is_asked_in_it() {
+        let mut named = request("SELECT 1\nFORMAT JSON;");
+        named.settle_format();
+        assert_eq!(
+            (named.sql.as_str(), named.format.as_deref()),
+            ("SELECT 1", Some("JSON"))
+        );
+        assert!(named.streams());
+        assert!(!request("SELECT 1 FORMAT CSV SETTINGS max_threads = 1").streams());
+        assert!(request("SELECT formatDateTime(now(), '%F')").streams());
     }
 
     #[test]

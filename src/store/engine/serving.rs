@@ -81,12 +81,7 @@ impl Owner {
             start.key,
             start.memory,
         )?);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("invigil-engine")
-            .enable_all()
-            .build()
-            .map_err(unusable(start.data.to_owned()))?;
+        let runtime = threads("invigil-engine", 2).map_err(unusable(start.data.to_owned()))?;
         let socket = start.data.join(SOCKET);
         let listener = runtime
             .block_on(async { listen(start.data) })
@@ -136,6 +131,15 @@ impl Drop for Owner {
             drop(closing.join());
         }
     }
+}
+
+/// Threads for what waits on sockets; blocking calls of the engine get more as they need them.
+pub(crate) fn threads(name: &str, count: usize) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(count)
+        .thread_name(name)
+        .enable_all()
+        .build()
 }
 
 /// Waits for an interrupt or a request to terminate.

@@ -1,0 +1,16 @@
+-- id: evidence/flow_candidates
+-- title: Flows that may belong to the subject
+-- reader: evidence export, which judges each row before it is given out
+-- window: the one of the request
+-- why: an authorised request is about named accounts, addresses or network cards; nothing else is looked at
+SELECT
+    lower(hex(source_id)) AS source,
+    frame,
+    ordinal,
+    toUnixTimestamp64Micro(start) AS at,
+    replaceRegexpOne(toString(if(has({addresses:Array(IPv6)}, src_ip), src_ip, dst_ip)), '^::ffff:', '') AS ip,
+    account_token AS account
+FROM flows
+WHERE start < fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+    AND (has({accounts:Array(String)}, account_token) OR has({addresses:Array(IPv6)}, src_ip) OR has({addresses:Array(IPv6)}, dst_ip))
+ORDER BY start, source_id, frame, ordinal

@@ -1,0 +1,132 @@
+//! The front as others speak to it: the crate's typed rows, a server's address.
+
+use clickhouse::{Client, Compression, Row};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::store::unix::SocketOf;
+
+#[derive(Row, Serialize, Deserialize, Debug, Clone, PartialEq)]
+struct Typed {
+    id: u64,
+    name: String,
+    tags: Vec<String>,
+}
+
+/// The crate as a stranger would use it: typed rows, with its check of the schema.
+#[test]
+fn the_clickhouse_crate_works_with_typed_rows() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let socket = SocketOf::new(scratch.folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let http = HttpClient::builder(TokioExecutor::new()).build(socket);
+        let client = Client::with_http_client(http).with_url("http://store.invalid").with_compression(Compression::None).with_database("invigil");
+        client.query("CREATE TABLE typed (id UInt64, name String, tags Array(String)) ENGINE = MergeTree ORDER BY id SETTINGS storage_policy = 'enc'").execute().await.unwrap();
+        let rows: Vec<Typed> = (0..300_000).map(|id| Typed { id, name: format!("n{id}"), tags: vec!["a".into(); (id % 3) as usize] }).collect();
+        let mut insert = client.insert::<Typed>("typed").await.unwrap();
+        for row in &rows {
+            insert.write(row).await.unwrap();
+        }
+        insert.end().await.unwrap();
+        // Several chunks, of which only the first may bring the heading.
+        let back = client.query("SELECT ?fields FROM typed ORDER BY id").fetch_all::<Typed>().await.unwrap();
+        assert!(back == rows);
+        let none = client.query("SELECT ?fields FROM typed WHERE id > 1000000").fetch_all::<Typed>().await.unwrap();
+        assert_eq!(none, []);
+        let one = client.query("SELECT ?fields FROM typed WHERE id = {id:UInt64}").param("id", 7).fetch_one::<Typed>().await.unwrap();
+        assert_eq!(one, rows[7]);
+        // An insert that is not ended is not stored.
+        let mut insert = client.insert::<Typed>("typed").await.unwrap();
+        insert.write(&Typed { id: 1_000_001, name: String::new(), tags: Vec::new() }).await.unwrap();
+        drop(insert);
+        let count = client.query("SELECT count() FROM typed").with_setting("max_threads", "1").fetch_one::<u64>().await.unwrap();
+        assert_eq!(count, 300_000);
+        let mut json = client.query("SELECT id FROM typed FORMAT JSON").fetch_bytes("CSV").unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json.collect().await.unwrap()).unwrap();
+        assert_eq!(json["rows"], 300_000);
+        let outfile = scratch.folder.path().join("out");
+        let refused = client.query(&format!("SELECT 1 INTO OUTFILE '{}'", outfile.display())).execute().await;
+        assert!(refused.is_err() && !outfile.exists());
+        let refused = client.query("SELECT 1").with_setting("join_algorithm", "grace_hash").execute().await;
+        assert!(refused.unwrap_err().to_string().contains("fixed"));
+    });
+}
+
+/// A server is spoken to with the same client. There is none here, so the front stands in for it,
+/// behind a port of the loopback.
+#[test]
+fn a_server_takes_the_same_schema_and_rows() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let socket = scratch.folder.path().join("store.sock");
+    runtime.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                let mut engine = tokio::net::UnixStream::connect(socket).await.unwrap();
+                drop(tokio::io::copy_bidirectional(&mut client, &mut engine).await);
+            });
+        }
+    });
+    let server = Server {
+        url,
+        user: Some("auditor".to_owned()),
+        password: Some(zeroize::Zeroizing::new("secret".to_owned())),
+        database: "elsewhere".to_owned(),
+        compressed: false,
+        read_only: false,
+    };
+    let store = Store::open(&StoreSettings::Server(server.clone())).unwrap();
+    assert!(!store.is_owner());
+    store
+        .insert(web_hits(), hits(&["a.example"]), Some("t"))
+        .unwrap();
+    store
+        .insert(web_hits(), hits(&["a.example"]), Some("t"))
+        .unwrap();
+    const ALL: Sql = Sql::embedded(
+        "test/all",
+        "SELECT host, currentDatabase(), {x:String} FROM v_web_hits",
+    );
+    let answer = store
+        .bytes(ALL, &Params::new().text("x", "y"), "CSV")
+        .unwrap();
+    assert_eq!(answer, b"\"a.example\",\"elsewhere\",\"y\"\n");
+    let reader = Store::open(&StoreSettings::Server(Server {
+        read_only: true,
+        database: "nowhere".to_owned(),
+        ..server
+    }))
+    .unwrap();
+    assert_eq!(
+        reader.bytes(ALL, &Params::new(), "CSV").unwrap_err().code(),
+        Some(81)
+    );
+    drop((store, reader));
+    runtime.shutdown_background();
+}
+
+#[test]
+fn nobody_at_the_servers_address_is_said_so() {
+    let settings = StoreSettings::server("http://127.0.0.1:9", None, None, None);
+    let error = Store::open(&settings).unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+}
