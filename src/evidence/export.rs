@@ -12,7 +12,7 @@ use super::select::{Holdings, RecordsWanted, Selection, Subject, select};
 use super::{EvidenceError, Signer};
 use crate::casework::{Authorised, DataClass, Decision, Request, Wanted};
 use crate::ledger::{Act, Digest, Entry, Exported, Ledger, NameRevealed, to_canonical};
-use crate::record::{AccountText, AccountToken, Place, Table, Timestamp, table};
+use crate::record::{AccountText, AccountToken, Place, SourceId, Table, Timestamp, table};
 
 /// What an export stands on.
 pub struct Exporter<'a> {
@@ -85,14 +85,14 @@ pub fn export(
         &request_file(text, decision, request)?,
     )?;
     put_json(&mut bag, "gates.json", &gates(decision))?;
-    put_records(
+    let lines = put_records(
         exporter, &mut bag, authorised, &selection, &accounts, decision,
     )?;
     let disclosed = originals::disclose(
         exporter.frames,
         exporter.ledger,
         exporter.nonces_key,
-        &needed(&selection),
+        &needed(&selection, &lines),
         request.data_class == DataClass::Content,
     )?;
     put_json(
@@ -229,6 +229,7 @@ fn gates(decision: &Decision) -> Vec<GateFile> {
         .collect()
 }
 
+/// Writes the records; gives the places of the lines of the register that are among them.
 fn put_records(
     exporter: &Exporter<'_>,
     bag: &mut Bag,
@@ -236,9 +237,10 @@ fn put_records(
     selection: &Selection,
     accounts: &BTreeSet<AccountToken>,
     decision: &Decision,
-) -> Result<(), EvidenceError> {
+) -> Result<BTreeSet<Place>, EvidenceError> {
     let request = authorised.get();
     let kinds: BTreeSet<Wanted> = request.data_wanted.iter().copied().collect();
+    let mut lines = BTreeSet::new();
     for wanted in kinds {
         let rows = selection
             .rows
@@ -255,15 +257,36 @@ fn put_records(
             export: &decision.commitment.to_string(),
         };
         for (ending, bytes) in exporter.holdings.records(&ask)? {
+            if wanted == Wanted::Subscriber && ending == "csv" {
+                lines = places_in(&bytes)?;
+            }
             bag.put(&format!("records/{}.{ending}", wanted.as_str()), bytes);
         }
     }
-    Ok(())
+    Ok(lines)
+}
+
+/// The places of the rows of a CSV file, which begin with source, frame and ordinal.
+fn places_in(csv: &[u8]) -> Result<BTreeSet<Place>, EvidenceError> {
+    let place = |row: csv::StringRecord| {
+        Some(Place {
+            source: SourceId::parse(row.get(0)?)?,
+            frame: row.get(1)?.parse().ok()?,
+            ordinal: row.get(2)?.parse().ok()?,
+        })
+    };
+    csv::Reader::from_reader(csv)
+        .into_records()
+        .map(|row| row.ok().and_then(place).ok_or(EvidenceError::Shape))
+        .collect()
 }
 
 /// The frames that records and attributions rest on, with the tables that were made of them.
-fn needed(selection: &Selection) -> Needed {
+fn needed(selection: &Selection, lines: &BTreeSet<Place>) -> Needed {
     let mut needed = Needed::new();
+    for place in lines {
+        needed.entry(*place).or_default().insert("accounts");
+    }
     for (kind, rows) in &selection.rows {
         let Some(table) = table_of(*kind) else {
             continue;
@@ -282,15 +305,15 @@ fn needed(selection: &Selection) -> Needed {
     needed
 }
 
-/// A row of events that something rests on; registers have no frames in the ledger.
+/// A row that something rests on.
 fn parse_row(row: &str) -> Option<(&'static str, Place)> {
     let mut parts = row.split(':');
     let name = parts.next()?;
-    let table = ["sign_ins", "leases"]
+    let table = originals::WITHOUT_CONTENT
         .into_iter()
         .find(|known| *known == name)?;
     let place = Place {
-        source: crate::record::SourceId::parse(parts.next()?)?,
+        source: SourceId::parse(parts.next()?)?,
         frame: parts.next()?.parse().ok()?,
         ordinal: parts.next()?.parse().ok()?,
     };

@@ -58,7 +58,8 @@ pub(crate) struct Disclosed {
 }
 
 /// Tables whose lines hold no content of communications: their originals go with any class of data.
-const WITHOUT_CONTENT: [&str; 2] = ["sign_ins", "leases"];
+pub(crate) const WITHOUT_CONTENT: [&str; 5] =
+    ["sign_ins", "leases", "accounts", "devices", "networks"];
 
 /// Fetches and proves the frames that are needed. `content` says whether lines that hold content may go out.
 pub(crate) fn disclose(
