@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod capture;
 pub mod context;
+pub mod evidence;
 pub mod ingest;
+pub mod ledger;
 pub mod lists;
 mod output_args;
 pub mod query;
@@ -41,6 +43,8 @@ enum Command {
     Lists(lists::Args),
     Query(query::Args),
     Store(store::Args),
+    Evidence(evidence::Args),
+    Ledger(ledger::Args),
     Bench(bench::Args),
 }
 
@@ -79,6 +83,8 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Lists(args) => lists::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
+        Command::Evidence(args) => evidence::run(args, &context),
+        Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
     }
 }

@@ -57,8 +57,18 @@ pub struct Summary {
     pub package: Digest,
 }
 
-/// A row that an attribution or a record rests on, by kind of its table.
-pub(crate) type Needed = BTreeMap<Place, BTreeSet<&'static str>>;
+/// The rows that records and attributions rest on.
+pub(crate) type Needed = BTreeMap<Place, Need>;
+
+/// What a row is needed for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Need {
+    /// The tables that were made of its frame.
+    pub(crate) tables: BTreeSet<&'static str>,
+    /// Whether it is the subject's own, or was asked for by itself. A line on which an attribution to
+    /// somebody else rests is proved and not shown: it would name a person whom nobody asked about.
+    pub(crate) asked: bool,
+}
 
 /// Makes the package that answers an authorised request. The export is entered in the ledger before anybody has the package.
 pub fn export(
@@ -92,7 +102,7 @@ pub fn export(
         exporter.frames,
         exporter.ledger,
         exporter.nonces_key,
-        &needed(&selection, &lines),
+        &needed(&selection, &lines, &accounts),
         request.data_class == DataClass::Content,
     )?;
     put_json(
@@ -282,23 +292,31 @@ fn places_in(csv: &[u8]) -> Result<BTreeSet<Place>, EvidenceError> {
 }
 
 /// The frames that records and attributions rest on, with the tables that were made of them.
-fn needed(selection: &Selection, lines: &BTreeSet<Place>) -> Needed {
+fn needed(
+    selection: &Selection,
+    lines: &BTreeSet<Place>,
+    accounts: &BTreeSet<AccountToken>,
+) -> Needed {
     let mut needed = Needed::new();
+    let mut need = |place: Place, table: &'static str, asked: bool| {
+        let need = needed.entry(place).or_default();
+        need.tables.insert(table);
+        need.asked |= asked;
+    };
     for place in lines {
-        needed.entry(*place).or_default().insert("accounts");
+        need(*place, "accounts", true);
     }
     for (kind, rows) in &selection.rows {
         let Some(table) = table_of(*kind) else {
             continue;
         };
         for (row, judgement) in rows {
-            needed.entry(row.place).or_default().insert(table.name);
-            for (table, place) in judgement
-                .iter()
-                .flat_map(|one| &one.rests_on)
-                .filter_map(|row| parse_row(row))
-            {
-                needed.entry(place).or_default().insert(table);
+            need(row.place, table.name, true);
+            let Some(judgement) = judgement else { continue };
+            let account = judgement.account.as_deref().and_then(AccountToken::parse);
+            let asked = account.is_some_and(|token| accounts.contains(&token));
+            for (table, place) in judgement.rests_on.iter().filter_map(|row| parse_row(row)) {
+                need(place, table, asked);
             }
         }
     }
