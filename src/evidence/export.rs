@@ -145,13 +145,14 @@ fn finish(
     );
     bag.seal(&info, exporter.signer, &comment)?;
     let signed = bag.files().get(SIGNED).map(Vec::as_slice);
+    let package = Digest::of(&[signed.unwrap_or_default()]);
     let summary = Summary {
-        name: folder_name(&request.urn, &info.date),
+        name: folder_name(&request.urn, &info.date, &package),
         rows: selection.rows.values().map(|rows| rows.len() as u64).sum(),
         rows_withheld: selection.withheld.clone(),
         originals: disclosed.disclosed,
         originals_withheld: disclosed.withheld.clone(),
-        package: Digest::of(&[signed.unwrap_or_default()]),
+        package,
     };
     let act = Act::Exported(Exported {
         request: decision.commitment,
@@ -165,13 +166,14 @@ fn finish(
     Ok((bag, summary))
 }
 
-/// A name for folder and file, of what a reference number has of plain characters.
-fn folder_name(urn: &str, date: &str) -> String {
+/// A name for folder and file that no other package has, of what a reference number has of plain characters.
+fn folder_name(urn: &str, date: &str, package: &Digest) -> String {
     let plain: String = urn
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    format!("evidence-{}-{date}", plain.trim_matches('-'))
+    let digest: String = package.to_string().chars().take(8).collect();
+    format!("evidence-{}-{date}-{digest}", plain.trim_matches('-'))
 }
 
 /// The accounts that the package speaks of: those asked for, and, where the subscriber of an address is asked for, who it was.
