@@ -1,7 +1,14 @@
 //! How fast packets become flows: reading alone, metering alone, metering with applications.
 //!
 //! The packets are those of `fixtures/pcap`, repeated with shifted addresses until the flows no longer fit the
-//! processor's caches. Throughput is stated in packets and, in the name of each group's size, in bytes.
+//! processor's caches. Throughput is stated in packets and in bytes.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measuring program over its own fixtures"
+)]
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -95,7 +102,10 @@ fn flow(criterion: &mut Criterion) {
     let size = format!("{packets} packets, {} MB", capture.len() / 1_000_000);
     let mut group = criterion.benchmark_group(format!("fixtures/pcap repeated ({size})"));
     group
-        .throughput(Throughput::Elements(packets))
+        .throughput(Throughput::ElementsAndBytes {
+            elements: packets,
+            bytes: capture.len() as u64,
+        })
         .sample_size(10);
     group.bench_function("read", |bencher| {
         bencher.iter(|| {

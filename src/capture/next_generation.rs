@@ -268,7 +268,7 @@ impl NextGeneration {
             return Ok(false);
         };
         let length = head.length as usize;
-        if !KNOWN.contains(&head.kind) || length % 4 != 0 || length > USUAL_BLOCK {
+        if !KNOWN.contains(&head.kind) || !length.is_multiple_of(4) || length > USUAL_BLOCK {
             self.big_endian = order;
             return Ok(false);
         }

@@ -29,13 +29,6 @@ impl End {
             End::High => End::Low,
         }
     }
-
-    pub(super) fn index(self) -> usize {
-        match self {
-            End::Low => 0,
-            End::High => 1,
-        }
-    }
 }
 
 impl Key {

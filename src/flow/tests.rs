@@ -169,7 +169,7 @@ fn every_changed_byte_of_every_capture_leaves_the_sums_right() {
     for name in captures() {
         let mut bytes = std::fs::read(folder().join(&name)).unwrap();
         for at in 0..bytes.len() {
-            for change in [0x01, 0x80, 0xff] {
+            for change in [0x01, 0xff] {
                 bytes[at] ^= change;
                 meter(&bytes, &MeterOptions::default());
                 bytes[at] ^= change;

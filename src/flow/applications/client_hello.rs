@@ -2,8 +2,6 @@
 //!
 //! Layout from RFC 8446, 4.1.2; JA4 (TLS client) from the specification of the JA4 project.
 
-use std::fmt::Write as _;
-
 use ring::digest::{SHA256, digest};
 
 use super::Facts;
@@ -129,8 +127,7 @@ impl ClientHello {
         text.push(if self.has_server_name { 'd' } else { 'i' });
         let ciphers = self.ciphers.len().min(MOST_COUNTED);
         let extensions = self.extensions.len().min(MOST_COUNTED);
-        // Writing to a String can not fail.
-        let _ = write!(text, "{ciphers:02}{extensions:02}");
+        text.push_str(&format!("{ciphers:02}{extensions:02}"));
         text.push_str(&protocol_mark(&self.protocol));
         text.push('_');
         text.push_str(&short_hash(&sorted(self.ciphers.clone())));

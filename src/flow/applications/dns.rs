@@ -148,7 +148,6 @@ fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
 
 /// A label as zone files write it: what is no printable ASCII becomes `\DDD`, unless it is UTF-8 (as mDNS has it).
 fn push_label(name: &mut String, label: &[u8]) {
-    use std::fmt::Write as _;
     if let Ok(text) = std::str::from_utf8(label)
         && !text.chars().any(char::is_control)
     {
@@ -159,8 +158,7 @@ fn push_label(name: &mut String, label: &[u8]) {
         if byte.is_ascii_graphic() {
             name.push(char::from(byte.to_ascii_lowercase()));
         } else {
-            // Writing to a String can not fail.
-            let _ = write!(name, "\\{byte:03}");
+            name.push_str(&format!("\\{byte:03}"));
         }
     }
 }

@@ -3,12 +3,17 @@
 //! To add one: a file with an [`Application`], its `mod` line and its line in the list. Each is asked for every
 //! packet with payload until it says whether the flow is its own; the first in the list that says so has it.
 
+mod bittorrent;
 mod client_hello;
 mod dns;
 mod http;
 mod ipsec;
 mod openvpn;
 mod ports;
+mod pptp;
+mod quic;
+mod socks;
+mod ssh;
 mod tls;
 mod wireguard;
 
@@ -20,10 +25,15 @@ use crate::record::{ApplicationBasis, ApplicationClass};
 static APPLICATIONS: &[&dyn Application] = &[
     &tls::Tls,
     &http::Http,
+    &quic::Quic,
     &dns::Dns,
     &wireguard::WireGuard,
     &ipsec::Ipsec,
     &openvpn::OpenVpn,
+    &ssh::Ssh,
+    &bittorrent::BitTorrent,
+    &socks::Socks,
+    &pptp::Pptp,
 ];
 
 /// How many packets with payload are looked at before nobody has the flow.
@@ -117,6 +127,8 @@ pub(super) struct Facts {
     pub(super) http_method: String,
     pub(super) http_path: String,
     pub(super) http_user_agent: String,
+    /// Pieces of a hello that is not whole yet, with their offsets.
+    pieces: Vec<(usize, Vec<u8>)>,
 }
 
 impl Facts {

@@ -40,7 +40,6 @@ pub(super) struct Decoded<'a> {
 pub(super) struct Tcp {
     pub(super) flags: u8,
     pub(super) sequence: u32,
-    pub(super) acknowledgement: u32,
 }
 
 /// TCP flags.

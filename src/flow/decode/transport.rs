@@ -70,12 +70,9 @@ fn ports<'a>(plain: Decoded<'a>, segment: Layer<'a>, header: usize) -> Taken<'a>
 fn tcp<'a>(plain: Decoded<'a>, segment: Layer<'a>) -> Taken<'a> {
     let outer = ports(plain, segment, 20)?;
     // A header cut short by the capture still says between whom.
-    let (Ok(sequence), Ok(acknowledgement), Ok(offset), Ok(flags)) = (
-        segment.be32(4),
-        segment.be32(8),
-        segment.byte(12),
-        segment.byte(13),
-    ) else {
+    let (Ok(sequence), Ok(offset), Ok(flags)) =
+        (segment.be32(4), segment.byte(12), segment.byte(13))
+    else {
         return Ok(outer);
     };
     let header = usize::from(offset >> 4) * 4;
@@ -84,11 +81,7 @@ fn tcp<'a>(plain: Decoded<'a>, segment: Layer<'a>) -> Taken<'a> {
         return Err(MALFORMED);
     }
     Ok(Decoded {
-        tcp: Some(Tcp {
-            flags,
-            sequence,
-            acknowledgement,
-        }),
+        tcp: Some(Tcp { flags, sequence }),
         payload_bytes: plain.payload_bytes - length,
         payload: segment.bytes.get(header..).unwrap_or_default(),
         ..outer
