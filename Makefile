@@ -17,7 +17,7 @@ demo: rust system-demo engine ## builds, then shows everything on an invented re
 
 test: rust system-test engine tools ## runs every test, with strangers' tools where they judge us
 	@mkdir -p target
-	@export PATH="$(CURDIR)/target/tools/bin:$$PATH"; \
+	@export PATH="$(CURDIR)/target/tools/bin:$$PATH" INVIGIL_TEST_ALL=1; \
 	started=$$SECONDS; \
 	status=0; $(CARGO) test --locked --no-fail-fast 2>&1 | tee target/test.log || status=1; \
 	awk -v seconds=$$((SECONDS - started)) '/^test result:/ {passed += $$4; failed += $$6; ignored += $$8} \

@@ -2,6 +2,13 @@
 //!
 //! The log is made here, the same on every machine: `squid_native, 100,000 lines, seed 1`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench fails loudly, prints what it found, and its entry points are made by a macro"
+)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -47,4 +47,3 @@ WHERE flows.start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND flows.`end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
     AND (flows.source_id, flows.frame, flows.ordinal) IN (SELECT source_id, frame, ordinal FROM evidence_places WHERE export = {export:String})
 ORDER BY flows.start, flows.source_id, flows.frame, flows.ordinal
-SETTINGS max_threads = 1, output_format_parquet_parallel_encoding = 0

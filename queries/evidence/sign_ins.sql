@@ -17,4 +17,3 @@ FROM sign_ins
 WHERE sign_ins.time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND sign_ins.time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND (sign_ins.source_id, sign_ins.frame, sign_ins.ordinal) IN (SELECT source_id, frame, ordinal FROM evidence_places WHERE export = {export:String})
 ORDER BY sign_ins.time, sign_ins.source_id, sign_ins.frame, sign_ins.ordinal
-SETTINGS max_threads = 1, output_format_parquet_parallel_encoding = 0

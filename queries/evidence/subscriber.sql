@@ -18,4 +18,3 @@ WHERE has({accounts:Array(String)}, account_token)
     AND accounts.valid_from < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND (toUnixTimestamp64Micro(accounts.valid_to) = 0 OR accounts.valid_to > fromUnixTimestamp64Micro({since:Int64}, 'UTC'))
 ORDER BY account_token, accounts.valid_from, source_id, frame, ordinal
-SETTINGS max_threads = 1, output_format_parquet_parallel_encoding = 0

@@ -33,4 +33,3 @@ FROM web_hits
 WHERE web_hits.time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND web_hits.time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND (web_hits.source_id, web_hits.frame, web_hits.ordinal) IN (SELECT source_id, frame, ordinal FROM evidence_places WHERE export = {export:String})
 ORDER BY web_hits.time, web_hits.source_id, web_hits.frame, web_hits.ordinal
-SETTINGS max_threads = 1, output_format_parquet_parallel_encoding = 0

@@ -1,3 +1,5 @@
+//! What passes the gates, what does not, and that both are recorded.
+
 use super::*;
 use crate::ledger::{Act, Ledger, LedgerKeys};
 use crate::record::Timestamp;

@@ -1,14 +1,18 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
+pub mod audit;
 pub mod bench;
 pub mod capture;
 pub mod context;
+pub mod findings;
 pub mod ingest;
 pub mod lists;
 mod output_args;
 pub mod query;
 pub mod register;
+pub mod report;
 pub mod store;
+pub mod who;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,6 +43,10 @@ enum Command {
     Ingest(ingest::Args),
     Register(register::Args),
     Lists(lists::Args),
+    Who(who::Args),
+    Audit(audit::Args),
+    Findings(findings::Args),
+    Report(report::Args),
     Query(query::Args),
     Store(store::Args),
     Bench(bench::Args),
@@ -77,6 +85,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Ingest(args) => ingest::run(args, &context),
         Command::Register(args) => register::run(args, &context),
         Command::Lists(args) => lists::run(args, &context),
+        Command::Who(args) => who::run(args, &context),
+        Command::Audit(args) => audit::run(args, &context),
+        Command::Findings(args) => findings::run(args, &context),
+        Command::Report(args) => report::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),

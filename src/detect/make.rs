@@ -188,7 +188,8 @@ pub(super) fn join_nameless(drafts: Vec<Draft>) -> Vec<Draft> {
     }
     for (mut draft, addresses) in nameless {
         if addresses > 1 {
-            let note = format!("; the strongest of {addresses} addresses that nobody can be named for");
+            let note =
+                format!("; the strongest of {addresses} addresses that nobody can be named for");
             draft.summary.push_str(&note);
         }
         named.push(draft);

@@ -5,6 +5,7 @@
 //! counted, so that no sum spans two people. The same rows give the same findings with the same names.
 
 mod heading;
+mod identify;
 mod make;
 mod rows;
 mod rule;
@@ -13,6 +14,7 @@ mod run;
 mod sight;
 
 pub use heading::Heading;
+pub use identify::identification;
 pub use rule::{Case, DetectError, DetectSettings, Rule};
 pub use rules::RULES;
 pub use run::{Asked, Audit, audit, keep, known_findings, rule};

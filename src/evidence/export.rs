@@ -368,7 +368,8 @@ fn put_method(
     subject: &Subject,
     authorised: &Authorised<Request>,
 ) -> Result<(), EvidenceError> {
-    for (id, text) in exporter.holdings.statements() {
+    let wanted = request.data_wanted.iter().copied().collect();
+    for (id, text) in exporter.holdings.statements(&wanted, request.data_class) {
         bag.put(
             &format!("method/{}.sql", id.replace('/', "_")),
             text.into_bytes(),

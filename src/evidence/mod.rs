@@ -6,6 +6,7 @@
 
 mod bag;
 mod export;
+mod holdings;
 mod operating;
 mod originals;
 mod proof;
@@ -21,6 +22,7 @@ use crate::record::SourceId;
 
 pub use bag::{Bag, BagInfo};
 pub use export::{Exporter, Summary, export};
+pub use holdings::StoreHoldings;
 pub use originals::{FrameBytes, Frames};
 pub use seal::{open, recipients, seal};
 pub use select::{Attribution, Candidate, Holdings, Judgement, RecordsWanted, RivalClaim, Subject};
@@ -101,6 +103,9 @@ pub enum EvidenceError {
     /// The originals failed.
     #[error("the originals can not be used")]
     Originals(#[from] crate::store::originals::OriginalsError),
+    /// A row of the store is not what this program writes.
+    #[error("the answer to {0} holds a row that this program did not write")]
+    StoredRow(&'static str),
     /// The store failed.
     #[error("the store can not be used")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -104,7 +104,7 @@ pub trait Holdings {
         ask: &RecordsWanted<'_>,
     ) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError>;
     /// The statements that were used, by id.
-    fn statements(&self) -> Vec<(String, String)>;
+    fn statements(&self, wanted: &BTreeSet<Wanted>, class: DataClass) -> Vec<(String, String)>;
 }
 
 /// Which records are to be written.

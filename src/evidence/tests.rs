@@ -1,3 +1,5 @@
+//! What a package must withstand, on a small world with a store that is played.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
@@ -195,7 +197,7 @@ impl Holdings for Fake {
         ])
     }
 
-    fn statements(&self) -> Vec<(String, String)> {
+    fn statements(&self, _: &BTreeSet<Wanted>, _: casework::DataClass) -> Vec<(String, String)> {
         vec![("evidence/fake".to_owned(), "SELECT 1\n".to_owned())]
     }
 }

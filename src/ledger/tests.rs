@@ -1,3 +1,5 @@
+//! What the ledger must withstand: torn ends, changed bytes, several writers, erased records.
+
 use super::*;
 use serde_json::json;
 

@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(frames.len(), 2);
         assert_eq!((frames[0].0, frames[0].1 as usize), (1, lines));
         assert!(frames[0].5 && frames[0].6);
-        assert_eq!(frames[1].0 as usize, lines + 1);
+        assert_eq!(frames[1].0, lines as u64 + 1);
     }
 
     #[test]

@@ -16,6 +16,15 @@ fn settings() -> SourceSettings {
     }
 }
 
+/// Whether what is expected shall be written anew.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the person who runs the tests asks for it"
+)]
+pub(super) fn update_wanted() -> bool {
+    std::env::var_os("UPDATE_FIXTURES").is_some()
+}
+
 /// Every fixture with its format.
 fn fixtures() -> Vec<(&'static dyn LogFormat, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/logs");
@@ -89,7 +98,7 @@ fn read(format: &dyn LogFormat, bytes: &[u8]) -> (String, Counts) {
 
 #[test]
 fn every_fixture_reads_as_it_is_written_down() {
-    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let update = update_wanted();
     for (format, path) in fixtures() {
         let (told, _) = read(format, &fs::read(&path).unwrap());
         let golden = path.with_extension("jsonl");

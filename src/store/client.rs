@@ -49,10 +49,13 @@ impl Caller {
 
     /// Speaks to a server.
     pub(super) fn of_server(server: &Server) -> Result<Caller, StoreError> {
-        let mut client = Client::default()
-            .with_url(&server.url)
-            .with_setting("output_format_json_quote_64bit_integers", "0")
-            .with_setting("session_timezone", "UTC");
+        let mut client = Client::default().with_url(&server.url);
+        if !server.read_only {
+            // A user who may only read may not set anything either; these are a recent server's defaults.
+            client = client
+                .with_setting("output_format_json_quote_64bit_integers", "0")
+                .with_setting("session_timezone", "UTC");
+        }
         if !server.compressed {
             client = client.with_compression(Compression::None);
         }

@@ -4,6 +4,8 @@
 //! data folder (in this process or another, over a Unix socket) and to a ClickHouse server. Its calls
 //! wait for the answer: they are for plain threads, not for tasks of an async runtime.
 //!
+//! A question is refused a `SETTINGS` clause: the engine answers it on a connection that may only read.
+//!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod client;

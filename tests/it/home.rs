@@ -19,6 +19,10 @@ impl Home {
                 ..home
             });
         }
+        assert!(
+            !nothing_may_be_left_out(),
+            "{test}: there is no engine here (make engine)"
+        );
         println!("{test}: left out, there is no engine here (make engine)");
         None
     }
@@ -107,7 +111,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn read(path: &Path) -> Counts {
+    pub(crate) fn read(path: &Path) -> Counts {
         let json: serde_json::Value =
             serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let number = |name: &str| {
@@ -154,6 +158,15 @@ fn engine() -> Option<PathBuf> {
     .into_iter()
     .flatten()
     .find(|path| path.exists())
+}
+
+/// Whether a missing engine fails the tests that need one: `make test` says so, a bare `cargo test` does not.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the Makefile tells the tests, and nothing else can"
+)]
+fn nothing_may_be_left_out() -> bool {
+    std::env::var_os("INVIGIL_TEST_ALL").is_some()
 }
 
 /// A file of the invented region.

@@ -1,5 +1,16 @@
 //! Whole-program tests: they run the built program as a person would, each in a home of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "the helpers of tests stand outside `#[test]`, where .clippy.toml does not reach"
+)]
+
 mod again;
 mod home;
+mod region;
 mod secret;
+mod stories;

@@ -173,6 +173,11 @@ fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
 /// fields have slipped (a blank in the URL or the name), and then none of them can be trusted, the name least.
 fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
     let (how, peer) = split_pair(field).ok_or(RejectReason::WrongShape)?;
+    match how {
+        b"HIER_NONE" => return Ok(None),
+        b"HIER_DIRECT" => return Ok(address(peer)),
+        _ => {}
+    }
     let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
     if how.is_empty() || !how.iter().all(is_code) {
         return Err(RejectReason::WrongShape);
@@ -180,7 +185,7 @@ fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
     let how = how.strip_prefix(b"TIMEOUT_").unwrap_or(how);
     let how = how.strip_prefix(b"HIER_").unwrap_or(how);
     let direct = DIRECT.iter().any(|word| word.as_bytes() == how);
-    Ok(direct.then(|| address(peer)).flatten())
+    Ok(if direct { address(peer) } else { None })
 }
 
 fn split_pair(field: &[u8]) -> Option<(&[u8], &[u8])> {

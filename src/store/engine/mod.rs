@@ -237,12 +237,15 @@ const READERS: usize = 8;
 const WRITERS: usize = 2;
 
 /// What holds for every connection. Spills are off, as they would be written in clear; a block may
-/// touch any number of months, as a log with a wrong clock must not stop its neighbours.
+/// touch any number of months, as a log with a wrong clock must not stop its neighbours. Rows are
+/// gathered into blocks of a quarter of a million, which bounds what a long insert takes.
 const STANDING_SETTINGS: &str = "max_bytes_before_external_group_by = 0, \
     max_bytes_before_external_sort = 0, max_bytes_before_external_join = 0, \
     max_bytes_ratio_before_external_group_by = 0, max_bytes_ratio_before_external_sort = 0, \
     max_bytes_ratio_before_external_join = 0, join_algorithm = 'direct,parallel_hash,hash', \
     log_queries = 0, session_timezone = 'UTC', max_partitions_per_insert_block = 0, \
+    max_insert_block_size = 262144, min_insert_block_size_rows = 262144, \
+    min_insert_block_size_bytes = 67108864, \
     output_format_json_quote_64bit_integers = 0, output_format_parquet_parallel_encoding = 0";
 
 /// Empties `tmp` and puts a file in its place: a spill that a query asks for against the standing

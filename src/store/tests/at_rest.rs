@@ -1,3 +1,5 @@
+//! What lies on the disk: nothing that was stored, asked for or used as a key.
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 

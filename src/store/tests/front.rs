@@ -1,3 +1,5 @@
+//! The front as others speak to it: the crate's typed rows, a server's address.
+
 use clickhouse::{Client, Compression, Row};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;

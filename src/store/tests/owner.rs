@@ -1,3 +1,5 @@
+//! Who has the engine: one process at a time, and the others are its guests.
+
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdout, Command, Stdio};

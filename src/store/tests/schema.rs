@@ -1,3 +1,5 @@
+//! The schema is what the records declare, and applying it twice does no harm.
+
 use serde::Deserialize;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! An event in a view belongs to the establishment whose network it came from.
+
 use std::net::IpAddr;
 
 use serde::Deserialize;

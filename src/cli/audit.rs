@@ -1,0 +1,96 @@
+//! `invigil audit`: runs the rules over a window, keeps what they find and prints it.
+
+use anyhow::bail;
+
+use crate::clock;
+use crate::detect::{Asked, Audit, DetectSettings, audit, keep};
+use crate::ledger::{Act, AuditRun, Digest};
+use crate::record::{Finding, Network, Timestamp};
+
+use super::context::{Context, Exit};
+use super::findings::{finding_json, print_findings};
+use super::who::{attribution, moment, zone};
+
+/// Run the rules over a window of time.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil audit\n  invigil audit --since 2026-03-02T00:00:00Z --until 2026-03-16T00:00:00Z\n  invigil audit --rule vpn_tunnel --establishment hawthorn --json\n\nLeaves with 1 when there are findings. Rules judge whole local days or weeks, so a finding's window can begin before --since."
+)]
+pub struct Args {
+    /// The first moment, with its zone; seven days before the last if not said.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// The moment to end before, with its zone; now if not said.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only findings of this establishment.
+    #[arg(long, value_name = "NAME")]
+    establishment: Option<String>,
+    /// Only this rule; may be given several times.
+    #[arg(long = "rule", value_name = "ID")]
+    rules: Vec<String>,
+    /// The far end of an establishment's own site-to-site tunnel; may be given several times.
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    known_vpn_peer: Vec<Network>,
+    /// The far end of a registered backup; may be given several times.
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    known_backup_peer: Vec<Network>,
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    Network::parse(text).ok_or_else(|| "not a network such as 192.0.2.0/24".to_owned())
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let now = clock::now();
+    let until = args.until.unwrap_or(now);
+    let since = args.since.unwrap_or(until.plus_seconds(-7 * 86_400));
+    if until <= since {
+        bail!("the window is empty: --until must be later than --since");
+    }
+    let asked = Asked {
+        since,
+        until,
+        establishment: args.establishment.clone(),
+        rules: args.rules.clone(),
+    };
+    let mut settings = DetectSettings::new(zone(context)?, attribution(context));
+    settings.known_vpn_peers.extend(&args.known_vpn_peer);
+    settings.known_backup_peers.extend(&args.known_backup_peer);
+    let store = context.store()?;
+    let found = audit(&store, &asked, now, &settings)?;
+    let kept = keep(&store, &found.findings)?;
+    record(context, &asked, &found)?;
+    if context.json {
+        let findings = found.findings.iter().map(finding_json).collect();
+        context.print_json(&findings)?;
+    } else if !found.findings.is_empty() {
+        print_findings(context, &found.findings)?;
+    }
+    context.tell(format!(
+        "audit: {} findings, {kept} new or changed, by {} rules, from {since} until {until}",
+        found.findings.len(),
+        found.rules.len(),
+    ));
+    Ok(if found.findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Found
+    })
+}
+
+fn record(context: &Context, asked: &Asked, found: &Audit) -> anyhow::Result<()> {
+    let id = |finding: &Finding| finding.finding_id.0;
+    let ids: Vec<[u8; 16]> = found.findings.iter().map(id).collect();
+    let parts: Vec<&[u8]> = ids.iter().map(<[u8; 16]>::as_slice).collect();
+    let act = Act::AuditRun(AuditRun {
+        from: asked.since,
+        to: asked.until,
+        rules: found.rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        findings: u64::try_from(found.findings.len())?,
+        digest: Digest::of(&parts),
+    });
+    context.ledger()?.append(clock::now(), &act, None)?;
+    Ok(())
+}

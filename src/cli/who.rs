@@ -1,0 +1,246 @@
+//! `invigil who`: the attribution of one address at one moment, with its reasons.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::IpAddr;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use crate::attribute::{Answer, AttributeSettings, Facts, RowRef, STATEMENTS, Span};
+use crate::clock;
+use crate::ledger::{Act, Digest, SearchRun};
+use crate::record::calendar::Zone;
+use crate::record::{AccountToken, Timestamp, Verdict};
+
+use super::context::{Context, Exit};
+
+/// Say who used an address at a moment, and how that is known.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00+00:00 --json\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --reveal --reason 'case 2026-014'\n\nLeaves with 1 where nobody can be named."
+)]
+pub struct Args {
+    /// The address.
+    #[arg(value_name = "IP")]
+    ip: IpAddr,
+    /// The moment, with its zone: 2026-03-11T10:34:00Z or 2026-03-11T10:34:00+00:00.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Timestamp,
+    /// Show the name behind the account. The reason is entered in the ledger first.
+    #[arg(long, requires = "reason")]
+    reveal: bool,
+    /// Why the name must be seen.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Reads a moment; one without a zone is refused with the reason.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+/// The limits of attribution as configured.
+pub(super) fn attribution(context: &Context) -> AttributeSettings {
+    AttributeSettings {
+        clock_uncertainty_us: i64::from(context.config.time.clock_uncertainty_ms) * 1000,
+        ..AttributeSettings::default()
+    }
+}
+
+/// The zone that is printed.
+pub(super) fn zone(context: &Context) -> anyhow::Result<Zone> {
+    let name = &context.config.time.zone;
+    Zone::named(name).with_context(|| format!("there is no time zone {name:?}: name one such as Europe/London as time.zone in the configuration"))
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if args.reveal
+        && args
+            .reason
+            .as_deref()
+            .is_none_or(|reason| reason.trim().is_empty())
+    {
+        bail!("a name is shown only for a reason: add --reason TEXT");
+    }
+    let zone = zone(context)?;
+    let settings = attribution(context);
+    let store = context.store()?;
+    record(args, context)?;
+    let addresses = BTreeSet::from([args.ip]);
+    let facts = Facts::load(
+        &store,
+        &addresses,
+        args.at,
+        args.at.plus_micros(1),
+        settings,
+    )?;
+    let answer = facts.who(args.ip, args.at, None);
+    let name = match (args.reveal, answer.account, &args.reason) {
+        (true, Some(account), Some(reason)) => context.reveal(account, reason)?,
+        _ => None,
+    };
+    if context.json {
+        context.print_json(&as_json(args, &answer, name.as_deref(), &settings))?;
+    } else {
+        print(args, context, &answer, name.as_deref(), &settings, &zone)?;
+    }
+    Ok(match answer.verdict {
+        Verdict::Attributed => Exit::Done,
+        Verdict::Disputed | Verdict::Shared | Verdict::NotAttributable => Exit::Found,
+    })
+}
+
+/// Enters the search before anything of it is shown; what was asked lies in the private record.
+fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let parts: Vec<&[u8]> = STATEMENTS.iter().map(|sql| sql.text().as_bytes()).collect();
+    let search = SearchRun {
+        query: "who".to_owned(),
+        digest: Digest::of(&parts),
+        rows: None,
+    };
+    let private = json!({ "address": args.ip.to_string(), "at": args.at.to_string() });
+    context
+        .ledger()?
+        .append(clock::now(), &Act::SearchRun(search), Some(&private))?;
+    Ok(())
+}
+
+fn print(
+    args: &Args,
+    context: &Context,
+    answer: &Answer,
+    name: Option<&str>,
+    settings: &AttributeSettings,
+    zone: &Zone,
+) -> anyhow::Result<()> {
+    let mut out = context.out();
+    let unknown = || "not known".to_owned();
+    let mut line = |label: &str, text: String| writeln!(out, "{label:<14} {text}");
+    line("address", args.ip.to_string())?;
+    line("moment", format!("{} ({})", args.at, zone.print(args.at)))?;
+    line("verdict", answer.verdict.to_string())?;
+    line(
+        "establishment",
+        answer.establishment.clone().unwrap_or_else(unknown),
+    )?;
+    line(
+        "account",
+        answer
+            .account
+            .map_or_else(|| "none".to_owned(), |token| token.to_string()),
+    )?;
+    if let Some(name) = name {
+        line("name", name.to_owned())?;
+    }
+    line(
+        "basis",
+        answer
+            .basis
+            .map_or_else(|| "none".to_owned(), |basis| basis.to_string()),
+    )?;
+    if let Some(span) = &answer.span {
+        line("interval", span_text(span))?;
+    }
+    let uncertainty = seconds(settings.clock_uncertainty_us);
+    line(
+        "margin",
+        match answer.margin_us {
+            Some(margin) => format!(
+                "{} s to the nearest other answer; clocks may be off by {uncertainty} s",
+                seconds(margin)
+            ),
+            None => "no other answer near".to_owned(),
+        },
+    )?;
+    for reason in &answer.reasons {
+        line("because", reason.sentence().to_owned())?;
+    }
+    for row in &answer.rests_on {
+        line("rests on", row_text(row))?;
+    }
+    for rival in &answer.rivals {
+        let when = if rival.at_the_moment {
+            "at this moment"
+        } else {
+            "near it"
+        };
+        line(
+            "rival",
+            format!(
+                "{} by {}, {when}: {}",
+                account(rival.account),
+                rival.basis,
+                span_text(&rival.span)
+            ),
+        )?;
+    }
+    Ok(out.flush()?)
+}
+
+fn account(account: Option<AccountToken>) -> String {
+    account.map_or_else(|| "a shared device".to_owned(), |token| token.to_string())
+}
+
+fn span_text(span: &Span) -> String {
+    format!("{} to {} ({})", span.from, span.to, span.end.as_str())
+}
+
+fn row_text(row: &RowRef) -> String {
+    format!(
+        "{} source {} frame {}",
+        row.table, row.place.source, row.place.frame
+    )
+}
+
+fn seconds(micros: i64) -> String {
+    format!("{}.{:03}", micros / 1_000_000, micros % 1_000_000 / 1000)
+}
+
+fn as_json(
+    args: &Args,
+    answer: &Answer,
+    name: Option<&str>,
+    settings: &AttributeSettings,
+) -> Value {
+    let rows = |rows: &[RowRef]| -> Vec<Value> {
+        rows.iter()
+            .map(|row| json!({ "table": row.table, "source_id": row.place.source.to_string(), "frame": row.place.frame, "ordinal": row.place.ordinal }))
+            .collect()
+    };
+    let span = |span: &Span| json!({ "from": span.from.to_string(), "to": span.to.to_string(), "end": span.end.as_str() });
+    let rivals: Vec<Value> = answer
+        .rivals
+        .iter()
+        .map(|rival| {
+            json!({
+                "account": rival.account.map(|token| token.to_string()),
+                "basis": rival.basis.as_str(),
+                "at_the_moment": rival.at_the_moment,
+                "interval": span(&rival.span),
+                "rests_on": rows(&rival.rests_on),
+            })
+        })
+        .collect();
+    let reasons: Vec<Value> = answer
+        .reasons
+        .iter()
+        .map(|reason| json!({ "reason": reason.as_str(), "sentence": reason.sentence() }))
+        .collect();
+    json!({
+        "address": args.ip.to_string(),
+        "at": args.at.to_string(),
+        "verdict": answer.verdict.as_str(),
+        "establishment": answer.establishment,
+        "account": answer.account.map(|token| token.to_string()),
+        "name": name,
+        "basis": answer.basis.map(|basis| basis.as_str()),
+        "interval": answer.span.as_ref().map(span),
+        "margin_us": answer.margin_us,
+        "clock_uncertainty_us": settings.clock_uncertainty_us,
+        "reasons": reasons,
+        "rests_on": rows(&answer.rests_on),
+        "rivals": rivals,
+    })
+}
