@@ -14,24 +14,24 @@ use super::context::Context;
 
 /// Where records go and which of them.
 #[derive(Clone, Debug, clap::Args)]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Where records go: into the store, or to standard output (or -o) in this form.
     #[arg(long, value_enum, default_value_t = To::Store)]
-    pub to: To,
+    pub(super) to: To,
     /// Write here instead of standard output; a folder (an existing one, or with a slash at its end) gets a file for each kind.
     #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Which records: `all` (with rejects), `events`, or one kind such as `flows`.
     #[arg(long, value_name = "KIND")]
-    pub records: Option<String>,
+    pub(super) records: Option<String>,
     /// Write the counts here as JSON, too.
     #[arg(long, value_name = "FILE")]
-    pub counts_json: Option<PathBuf>,
+    pub(super) counts_json: Option<PathBuf>,
 }
 
 /// Where records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum To {
+pub(super) enum To {
     /// The store.
     Store,
     /// Columns for the eye.
@@ -48,7 +48,7 @@ pub enum To {
 
 impl OutputArgs {
     /// The form of the output; none for the store.
-    pub fn format(&self) -> Option<OutputFormat> {
+    pub(super) fn format(&self) -> Option<OutputFormat> {
         match self.to {
             To::Store => None,
             To::Table => Some(OutputFormat::Table),
@@ -60,7 +60,7 @@ impl OutputArgs {
     }
 
     /// Opens the output.
-    pub fn open<T: Tokens>(
+    pub(super) fn open<T: Tokens>(
         &self,
         context: &Context,
         format: OutputFormat,
@@ -82,7 +82,7 @@ impl OutputArgs {
     }
 
     /// Writes the counts where they were asked for.
-    pub fn write_counts(&self, counts: &serde_json::Value) -> anyhow::Result<()> {
+    pub(super) fn write_counts(&self, counts: &serde_json::Value) -> anyhow::Result<()> {
         if let Some(path) = &self.counts_json {
             let text = format!("{counts}\n");
             std::fs::write(path, text)
