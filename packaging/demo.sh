@@ -43,7 +43,7 @@ run 0 invigil lists add vpn-providers --kind cidr --category vpn "$region/lists/
 run 0 invigil lists add help-sites --kind plain --category help --allow "$region/lists/help-sites.txt"
 
 chapter "3. Two weeks of logs of three establishments, and two captures. Each read = stored + rejected + ignored"
-run 0 invigil ingest "$region"/logs/*.gz
+run 0 invigil ingest --reference 2026-03-16T00:00:00Z "$region"/logs/*.gz
 run 0 invigil capture -r "$region"/captures/*.pcap.gz
 
 chapter "4. The same logs again: nothing is stored twice"

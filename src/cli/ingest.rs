@@ -17,7 +17,7 @@ use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
-use crate::record::{Counts, Event, SourceId, SourceKind};
+use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::OutputArgs;
@@ -43,6 +43,10 @@ pub struct Args {
     /// What a local time means that comes twice, in the hour when the clocks go back.
     #[arg(long, value_enum, default_value_t = FoldArg::Reject)]
     fold: FoldArg,
+    /// A moment soon after the newest line, with its zone: gives a year to lines that have none. Else it is now, and
+    /// such lines are read as of the twelve months before.
+    #[arg(long, value_name = "TIME", value_parser = super::who::moment)]
+    reference: Option<Timestamp>,
     /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -112,7 +116,7 @@ fn settings(args: &Args, context: &Context) -> anyhow::Result<SourceSettings> {
         zone: TimeZone::get(zone).with_context(|| {
             format!("there is no time zone {zone:?}: use a name such as Europe/London")
         })?,
-        reference: clock::now(),
+        reference: args.reference.unwrap_or_else(clock::now),
         fold,
     })
 }
