@@ -13,7 +13,7 @@ SELECT
     year_group,
     if(toUnixTimestamp64Micro(accounts.valid_from) = 0, '', concat(replaceOne(toString(accounts.valid_from), ' ', 'T'), 'Z')) AS valid_from,
     if(toUnixTimestamp64Micro(accounts.valid_to) = 0, '', concat(replaceOne(toString(accounts.valid_to), ' ', 'T'), 'Z')) AS valid_to
-FROM v_accounts
+FROM v_accounts AS accounts
 WHERE has({accounts:Array(String)}, account_token)
     AND accounts.valid_from < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND (toUnixTimestamp64Micro(accounts.valid_to) = 0 OR accounts.valid_to > fromUnixTimestamp64Micro({since:Int64}, 'UTC'))

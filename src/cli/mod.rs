@@ -4,8 +4,10 @@ pub mod audit;
 pub mod bench;
 pub mod capture;
 pub mod context;
+pub mod evidence;
 pub mod findings;
 pub mod ingest;
+pub mod ledger;
 pub mod lists;
 mod output_args;
 pub mod query;
@@ -49,6 +51,8 @@ enum Command {
     Report(report::Args),
     Query(query::Args),
     Store(store::Args),
+    Evidence(evidence::Args),
+    Ledger(ledger::Args),
     Bench(bench::Args),
 }
 
@@ -91,6 +95,8 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
+        Command::Evidence(args) => evidence::run(args, &context),
+        Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
     }
 }

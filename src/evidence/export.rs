@@ -12,7 +12,7 @@ use super::select::{Holdings, RecordsWanted, Selection, Subject, select};
 use super::{EvidenceError, Signer};
 use crate::casework::{Authorised, DataClass, Decision, Request, Wanted};
 use crate::ledger::{Act, Digest, Entry, Exported, Ledger, NameRevealed, to_canonical};
-use crate::record::{AccountText, AccountToken, Place, Table, Timestamp, table};
+use crate::record::{AccountText, AccountToken, Place, SourceId, Table, Timestamp, table};
 
 /// What an export stands on.
 pub struct Exporter<'a> {
@@ -57,8 +57,18 @@ pub struct Summary {
     pub package: Digest,
 }
 
-/// A row that an attribution or a record rests on, by kind of its table.
-pub(crate) type Needed = BTreeMap<Place, BTreeSet<&'static str>>;
+/// The rows that records and attributions rest on.
+pub(crate) type Needed = BTreeMap<Place, Need>;
+
+/// What a row is needed for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Need {
+    /// The tables that were made of its frame.
+    pub(crate) tables: BTreeSet<&'static str>,
+    /// Whether it is the subject's own, or was asked for by itself. A line on which an attribution to
+    /// somebody else rests is proved and not shown: it would name a person whom nobody asked about.
+    pub(crate) asked: bool,
+}
 
 /// Makes the package that answers an authorised request. The export is entered in the ledger before anybody has the package.
 pub fn export(
@@ -85,14 +95,14 @@ pub fn export(
         &request_file(text, decision, request)?,
     )?;
     put_json(&mut bag, "gates.json", &gates(decision))?;
-    put_records(
+    let lines = put_records(
         exporter, &mut bag, authorised, &selection, &accounts, decision,
     )?;
     let disclosed = originals::disclose(
         exporter.frames,
         exporter.ledger,
         exporter.nonces_key,
-        &needed(&selection),
+        &needed(&selection, &lines, &accounts),
         request.data_class == DataClass::Content,
     )?;
     put_json(
@@ -135,13 +145,14 @@ fn finish(
     );
     bag.seal(&info, exporter.signer, &comment)?;
     let signed = bag.files().get(SIGNED).map(Vec::as_slice);
+    let package = Digest::of(&[signed.unwrap_or_default()]);
     let summary = Summary {
-        name: folder_name(&request.urn, &info.date),
+        name: folder_name(&request.urn, &info.date, &package),
         rows: selection.rows.values().map(|rows| rows.len() as u64).sum(),
         rows_withheld: selection.withheld.clone(),
         originals: disclosed.disclosed,
         originals_withheld: disclosed.withheld.clone(),
-        package: Digest::of(&[signed.unwrap_or_default()]),
+        package,
     };
     let act = Act::Exported(Exported {
         request: decision.commitment,
@@ -155,13 +166,14 @@ fn finish(
     Ok((bag, summary))
 }
 
-/// A name for folder and file, of what a reference number has of plain characters.
-fn folder_name(urn: &str, date: &str) -> String {
+/// A name for folder and file that no other package has, of what a reference number has of plain characters.
+fn folder_name(urn: &str, date: &str, package: &Digest) -> String {
     let plain: String = urn
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    format!("evidence-{}-{date}", plain.trim_matches('-'))
+    let digest: String = package.to_string().chars().take(8).collect();
+    format!("evidence-{}-{date}-{digest}", plain.trim_matches('-'))
 }
 
 /// The accounts that the package speaks of: those asked for, and, where the subscriber of an address is asked for, who it was.
@@ -229,6 +241,7 @@ fn gates(decision: &Decision) -> Vec<GateFile> {
         .collect()
 }
 
+/// Writes the records; gives the places of the lines of the register that are among them.
 fn put_records(
     exporter: &Exporter<'_>,
     bag: &mut Bag,
@@ -236,9 +249,10 @@ fn put_records(
     selection: &Selection,
     accounts: &BTreeSet<AccountToken>,
     decision: &Decision,
-) -> Result<(), EvidenceError> {
+) -> Result<BTreeSet<Place>, EvidenceError> {
     let request = authorised.get();
     let kinds: BTreeSet<Wanted> = request.data_wanted.iter().copied().collect();
+    let mut lines = BTreeSet::new();
     for wanted in kinds {
         let rows = selection
             .rows
@@ -255,42 +269,71 @@ fn put_records(
             export: &decision.commitment.to_string(),
         };
         for (ending, bytes) in exporter.holdings.records(&ask)? {
+            if wanted == Wanted::Subscriber && ending == "csv" {
+                lines = places_in(&bytes)?;
+            }
             bag.put(&format!("records/{}.{ending}", wanted.as_str()), bytes);
         }
     }
-    Ok(())
+    Ok(lines)
+}
+
+/// The places of the rows of a CSV file, which begin with source, frame and ordinal.
+fn places_in(csv: &[u8]) -> Result<BTreeSet<Place>, EvidenceError> {
+    let place = |row: csv::StringRecord| {
+        Some(Place {
+            source: SourceId::parse(row.get(0)?)?,
+            frame: row.get(1)?.parse().ok()?,
+            ordinal: row.get(2)?.parse().ok()?,
+        })
+    };
+    csv::Reader::from_reader(csv)
+        .into_records()
+        .map(|row| row.ok().and_then(place).ok_or(EvidenceError::Shape))
+        .collect()
 }
 
 /// The frames that records and attributions rest on, with the tables that were made of them.
-fn needed(selection: &Selection) -> Needed {
+fn needed(
+    selection: &Selection,
+    lines: &BTreeSet<Place>,
+    accounts: &BTreeSet<AccountToken>,
+) -> Needed {
     let mut needed = Needed::new();
+    let mut need = |place: Place, table: &'static str, asked: bool| {
+        let need = needed.entry(place).or_default();
+        need.tables.insert(table);
+        need.asked |= asked;
+    };
+    for place in lines {
+        need(*place, "accounts", true);
+    }
     for (kind, rows) in &selection.rows {
         let Some(table) = table_of(*kind) else {
             continue;
         };
         for (row, judgement) in rows {
-            needed.entry(row.place).or_default().insert(table.name);
-            for (table, place) in judgement
-                .iter()
-                .flat_map(|one| &one.rests_on)
-                .filter_map(|row| parse_row(row))
-            {
-                needed.entry(place).or_default().insert(table);
+            need(row.place, table.name, true);
+            let Some(judgement) = judgement else { continue };
+            let account = judgement.account.as_deref().and_then(AccountToken::parse);
+            let asked = account.is_some_and(|token| accounts.contains(&token));
+            for (table, place) in judgement.rests_on.iter().filter_map(|row| parse_row(row)) {
+                need(place, table, asked);
             }
         }
     }
     needed
 }
 
-/// A row of events that something rests on; registers have no frames in the ledger.
+/// A row that something rests on.
 fn parse_row(row: &str) -> Option<(&'static str, Place)> {
     let mut parts = row.split(':');
     let name = parts.next()?;
-    let table = ["sign_ins", "leases"]
+    let table = originals::WITHOUT_CONTENT
         .into_iter()
         .find(|known| *known == name)?;
     let place = Place {
-        source: crate::record::SourceId::parse(parts.next()?)?,
+        source: SourceId::parse(parts.next()?)?,
         frame: parts.next()?.parse().ok()?,
         ordinal: parts.next()?.parse().ok()?,
     };

@@ -1,9 +1,9 @@
 //! The lines behind the rows: disclosed where the class of data allows it, withheld where not, proved in both cases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::EvidenceError;
-use super::export::Needed;
+use super::export::{Need, Needed};
 use super::proof::{FrameProof, NOT_KEPT, Slice, nonce_text};
 use crate::ledger::{BatchIngested, FrameNonces, FrameProofs, Ledger};
 use crate::record::SourceId;
@@ -58,7 +58,8 @@ pub(crate) struct Disclosed {
 }
 
 /// Tables whose lines hold no content of communications: their originals go with any class of data.
-const WITHOUT_CONTENT: [&str; 2] = ["sign_ins", "leases"];
+pub(crate) const WITHOUT_CONTENT: [&str; 5] =
+    ["sign_ins", "leases", "accounts", "devices", "networks"];
 
 /// Fetches and proves the frames that are needed. `content` says whether lines that hold content may go out.
 pub(crate) fn disclose(
@@ -68,14 +69,12 @@ pub(crate) fn disclose(
     needed: &Needed,
     content: bool,
 ) -> Result<Disclosed, EvidenceError> {
-    let mut by_source: BTreeMap<SourceId, BTreeMap<u64, BTreeSet<&str>>> = BTreeMap::new();
-    for (place, tables) in needed {
-        let of_frame = by_source
-            .entry(place.source)
-            .or_default()
-            .entry(place.frame)
-            .or_default();
-        of_frame.extend(tables);
+    let mut by_source: BTreeMap<SourceId, BTreeMap<u64, Need>> = BTreeMap::new();
+    for (place, need) in needed {
+        let frames = by_source.entry(place.source).or_default();
+        let of_frame = frames.entry(place.frame).or_default();
+        of_frame.tables.extend(&need.tables);
+        of_frame.asked |= need.asked;
     }
     let mut disclosed = Disclosed::default();
     for (source, wanted) in by_source {
@@ -83,7 +82,7 @@ pub(crate) fn disclose(
         let batches = ledger.batches(Some(source))?;
         let kept = frames.batches(source)?;
         let mut loaded: Option<(u64, Loaded)> = None;
-        for (frame, tables) in wanted {
+        for (frame, need) in wanted {
             // A frame that was cut off at the end of a file and read again whole is in two batches: the later has it whole.
             let batch = batches
                 .iter()
@@ -94,11 +93,26 @@ pub(crate) fn disclose(
                 loaded = Some((*index, load(frames, &nonces, source, batch, &kept)?));
             }
             let Some((_, loaded)) = &loaded else { continue };
-            let may_go = content || tables.iter().all(|table| WITHOUT_CONTENT.contains(table));
-            disclosed.add(source, *index, frame, loaded, &nonces, may_go)?;
+            let withheld = why_withheld(&need, content);
+            disclosed.add(source, *index, frame, loaded, &nonces, withheld)?;
         }
     }
     Ok(disclosed)
+}
+
+/// Why a line is not shown, or nothing if it is.
+fn why_withheld(need: &Need, content: bool) -> Option<&'static str> {
+    let without_content = need
+        .tables
+        .iter()
+        .all(|table| WITHOUT_CONTENT.contains(table));
+    if !need.asked {
+        Some("names_another_person")
+    } else if !content && !without_content {
+        Some("original_holds_content")
+    } else {
+        None
+    }
 }
 
 /// A batch with its tree; none where its originals were not kept.
@@ -143,7 +157,7 @@ impl Disclosed {
         frame: u64,
         loaded: &Loaded,
         nonces: &FrameNonces,
-        may_go: bool,
+        withheld: Option<&'static str>,
     ) -> Result<(), EvidenceError> {
         let mut proof = FrameProof {
             batch,
@@ -163,19 +177,20 @@ impl Disclosed {
         proof.leaf = Some(nonces.leaf(frame, line));
         proof.place = place;
         proof.path = path;
-        if may_go {
-            let name = format!("{source}.txt");
-            let file = self.files.entry(name.clone()).or_default();
-            proof.nonce = Some(nonce_text(&nonces.nonce(frame)));
-            proof.original = Some(Slice {
-                file: name,
-                offset: file.len() as u64,
-                length: line.len() as u64,
-            });
-            file.extend_from_slice(line);
-            self.disclosed += 1;
-        } else {
-            self.withhold(&mut proof, "original_holds_content");
+        match withheld {
+            Some(reason) => self.withhold(&mut proof, reason),
+            None => {
+                let name = format!("{source}.txt");
+                let file = self.files.entry(name.clone()).or_default();
+                proof.nonce = Some(nonce_text(&nonces.nonce(frame)));
+                proof.original = Some(Slice {
+                    file: name,
+                    offset: file.len() as u64,
+                    length: line.len() as u64,
+                });
+                file.extend_from_slice(line);
+                self.disclosed += 1;
+            }
         }
         self.proofs.push(proof);
         Ok(())

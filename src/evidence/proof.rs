@@ -251,7 +251,7 @@ fn request(files: &BTreeMap<String, Vec<u8>>, entries: &BTreeMap<u64, Entry>) ->
     Ok(())
 }
 
-/// Every record of an event comes from a frame that is proved.
+/// Every record comes from a frame that is proved.
 fn records(
     files: &BTreeMap<String, Vec<u8>>,
     proved: &BTreeSet<(String, u64)>,
@@ -260,8 +260,7 @@ fn records(
         let Some(name) = path.strip_prefix(RECORDS) else {
             continue;
         };
-        // What a register says rests on the register, which is entered in the ledger as a whole.
-        if !name.ends_with(".csv") || name == "subscriber.csv" {
+        if !name.ends_with(".csv") {
             continue;
         }
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
