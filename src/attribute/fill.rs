@@ -112,10 +112,14 @@ fn value(out: &mut Vec<u8>, column: &Column, kind: &str, value: Option<&Value>, 
     }
 }
 
+/// The length of a text or an array: seven bits a byte, least first.
 fn length(out: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap();
         value >>= 7;
+        if value == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
     }
-    out.push(value as u8);
 }

@@ -12,5 +12,6 @@
 mod again;
 mod home;
 mod region;
+mod reports;
 mod secret;
 mod stories;
