@@ -62,10 +62,10 @@ run 0 invigil report weekly --for hawthorn --until 2026-03-16T00:00:00Z --as htm
 run 0 invigil report trend --until 2026-03-16T00:00:00Z --as html -o demo/reports/trend.html
 
 chapter "8. A council asks for connection records, which Parliament has forbidden: refused, and recorded"
-run 2 invigil evidence export --request "$region/requests/council.toml" --out demo/evidence
+run 2 invigil evidence export --request "$region/requests/council.toml" --out demo/evidence --keep-folder
 
 chapter "9. A lawful request, answered with a package that a stranger can check"
-run 0 invigil evidence export --request "$region/requests/police.toml" --out demo/evidence
+run 0 invigil evidence export --request "$region/requests/police.toml" --out demo/evidence --keep-folder
 signer=$(find demo/keys -name signer.pub | head -n 1)
 package=$(find demo/evidence -mindepth 1 -maxdepth 1 | LC_ALL=C sort | head -n 1)
 run 0 invigil evidence verify "$package" --signer "$signer"

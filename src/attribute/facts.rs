@@ -279,6 +279,10 @@ impl Facts {
         }
         answer.reasons.push(Reason::MarginTooSmall);
         if somebody {
+            // Whoever was alone in claiming the moment is not alone in claiming its neighbourhood.
+            answer
+                .reasons
+                .retain(|reason| *reason != Reason::OneClaimant);
             answer.verdict = Verdict::Disputed;
             answer.account = None;
         }

@@ -27,7 +27,7 @@ struct Dripping(Cursor<Vec<u8>>, u32);
 impl Read for Dripping {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
         self.1 += 1;
-        if self.1 % 3 == 0 {
+        if self.1.is_multiple_of(3) {
             return Err(Error::from(ErrorKind::Interrupted));
         }
         let some = room.len().min(7);

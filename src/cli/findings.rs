@@ -170,7 +170,7 @@ fn show(context: &Context, finding: &Finding) -> anyhow::Result<()> {
         let heading = rule.heading();
         line("told", heading.told)?;
         line("policy", heading.policy)?;
-        line("lawful since", heading.why)?;
+        line("lawful", heading.why)?;
         line("false alarms", heading.false_alarms)?;
     }
     for row in &finding.evidence {

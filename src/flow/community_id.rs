@@ -34,3 +34,54 @@ pub(super) fn community_id(key: &Key) -> String {
     STANDARD.encode_string(hash, &mut text);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::decode::decode;
+    use crate::record::{Packet, Timestamp};
+
+    /// The ID of a raw IPv4 packet between two ends with these first eight bytes behind its header.
+    fn check(protocol: u8, ends: [[u8; 4]; 2], transport: [u8; 4], expected: &str) {
+        let mut bytes = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, protocol, 0, 0];
+        bytes.extend(ends.concat());
+        bytes.extend(transport);
+        bytes.extend([0, 20, 0, 0, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0]);
+        let packet = Packet {
+            number: 1,
+            time: Timestamp::default(),
+            link_type: 101,
+            wire_length: 40,
+            bytes: &bytes,
+        };
+        let (key, _) = Key::of(&decode(&packet).unwrap());
+        assert_eq!(community_id(&key), expected);
+    }
+
+    #[test]
+    fn both_directions_have_the_id_that_the_specification_gives() {
+        let (a, b) = ([128, 232, 110, 120], [66, 35, 250, 204]);
+        check(
+            6,
+            [a, b],
+            [0x88, 0x27, 0, 80],
+            "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+        );
+        check(
+            6,
+            [b, a],
+            [0, 80, 0x88, 0x27],
+            "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+        );
+        let (a, b) = ([192, 168, 1, 52], [8, 8, 8, 8]);
+        check(
+            17,
+            [a, b],
+            [0xd5, 0x39, 0, 53],
+            "1:d/FP5EW3wiY1vCndhwleRRKHowQ=",
+        );
+        let (a, b) = ([192, 168, 0, 89], [192, 168, 0, 1]);
+        check(1, [a, b], [8, 0, 0, 0], "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
+        check(1, [b, a], [0, 0, 0, 0], "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
+    }
+}

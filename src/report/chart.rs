@@ -83,12 +83,13 @@ impl Scale {
     }
 }
 
-/// The next of 1, 2, 5, 10, 20, 50 and so on that is not less, and at least 4.
+/// The next round number that is not less, and at least 4; always even, for the line at its half.
 fn round_up(value: u64) -> u64 {
     let mut unit: u64 = 1;
     loop {
-        for step in [unit, unit.saturating_mul(2), unit.saturating_mul(5)] {
-            if step >= value.max(4) {
+        for step in [4, 6, 8, 10, 12, 16, 20, 30] {
+            let step = unit.saturating_mul(step);
+            if step >= value {
                 return step;
             }
         }

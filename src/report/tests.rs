@@ -105,23 +105,11 @@ fn every_panel_of_every_dashboard_runs_and_reads_views_only() {
             .map(|v| v["query"].as_str().unwrap());
         let mut asked = 0;
         for question in questions.chain(variables) {
-            for (_, table) in question
-                .match_indices("FROM ")
-                .map(|(at, _)| question[at + 5..].split_at(2))
-            {
-                assert!(
-                    table.contains('_') || question.contains("FROM v_"),
-                    "{question}"
-                );
-            }
-            assert!(
-                !question.contains("FROM ")
-                    || question
-                        .split("FROM ")
-                        .skip(1)
-                        .all(|rest| rest.starts_with("v_")),
-                "reads more than views: {question}"
-            );
+            let views_only = question
+                .split("FROM ")
+                .skip(1)
+                .all(|rest| rest.starts_with("v_"));
+            assert!(views_only, "reads more than views: {question}");
             let sql = Sql::embedded(
                 "dashboard",
                 Box::leak(without_macros(question).into_boxed_str()),
@@ -151,7 +139,7 @@ fn the_page_opens_in_a_browser_without_a_scroll_bar_at_320_pixels() {
     );
     std::fs::write(&file, measured).unwrap();
     let frame = folder.path().join("frame.html");
-    std::fs::write(&frame, "<iframe id=f src=page.html width=320 height=900 style='border:0'></iframe><pre id=o></pre><script>f.onload=()=>{o.textContent=f.contentDocument.title}</script>").unwrap();
+    std::fs::write(&frame, "<iframe id=f src=page.html width=320 height=20000 style='border:0'></iframe><pre id=o></pre><script>f.onload=()=>{o.textContent=f.contentDocument.title}</script>").unwrap();
     let output = std::process::Command::new(browser)
         .args([
             "--headless",

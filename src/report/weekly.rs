@@ -99,13 +99,19 @@ fn happened(days: &[Day], earlier: &[Day], found: &[Found], name: &str) -> Secti
         .iter()
         .filter(|one| matches!(one.level.as_str(), "high" | "critical"))
         .count();
+    let told = match found.len() {
+        0 => "The rules found nothing to look at.".to_owned(),
+        1 => format!(
+            "The rules found one thing to look at{}.",
+            if high == 1 { " now" } else { "" }
+        ),
+        many => format!("The rules found {many} things to look at, {high} of them now."),
+    };
     let text = format!(
-        "{name} made {} requests to the web this week; the filter refused {} of them ({}). The rules found {} things to look at, {} of them to be looked at now.",
+        "{name} made {} requests to the web this week; the filter refused {} of them ({}). {told}",
         thousands(now.requests),
         thousands(now.refused),
         percent(now.refused, now.requests),
-        found.len(),
-        high,
     );
     let against = |before: u64| {
         if earlier.is_empty() {
@@ -191,10 +197,10 @@ fn findings(found: &[Found], zone: &Zone) -> Section {
         table.rows.push(vec![
             one.level.clone(),
             one.rule_id.replace('_', " "),
-            from.strftime("%a %-d %b %H:%M").to_string(),
+            moment(&from),
             who(one),
             one.score.to_string(),
-            format!("{} ({} events)", one.summary, thousands(one.events)),
+            format!("{} ({})", one.summary, events(one.events)),
             one.finding_id.chars().take(12).collect(),
         ]);
     }
@@ -204,13 +210,31 @@ fn findings(found: &[Found], zone: &Zone) -> Section {
         )]
     } else {
         vec![
-            Part::Text("A finding is a reason to look, not a judgement. Accounts stand here as tokens; `invigil who --reveal` shows a name for a reason that is recorded. What else could explain a finding stands with it: `invigil findings show`.".to_owned()),
+            Part::Text("A finding is a reason to look, not a judgement. Accounts stand here as tokens; a name is shown only for a reason that is recorded (the command “invigil who --reveal”). What else could explain a finding stands with it (“invigil findings show”).".to_owned()),
             Part::Table(table),
         ]
     };
     Section {
         heading: "Findings".to_owned(),
         parts,
+    }
+}
+
+/// A moment; of a whole day or week its date alone.
+fn moment(from: &jiff::Zoned) -> String {
+    let form = if from.hour() == 0 && from.minute() == 0 {
+        "%a %-d %b"
+    } else {
+        "%a %-d %b %H:%M"
+    };
+    from.strftime(form).to_string()
+}
+
+fn events(count: u64) -> String {
+    if count == 1 {
+        "1 event".to_owned()
+    } else {
+        format!("{} events", thousands(count))
     }
 }
 
@@ -351,9 +375,9 @@ fn line(store: &Store, span: &Span<'_>) -> Result<Section, ReportError> {
                 "#Received",
                 "#Sent",
                 "#Fullest five minutes, in",
-                "#of the line",
+                "#Share of the line, in",
                 "#Fullest five minutes, out",
-                "#of the line",
+                "#Share of the line, out",
             ],
         );
         for day in use_of {

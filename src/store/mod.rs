@@ -4,7 +4,8 @@
 //! data folder (in this process or another, over a Unix socket) and to a ClickHouse server. Its calls
 //! wait for the answer: they are for plain threads, not for tasks of an async runtime.
 //!
-//! A question is refused a `SETTINGS` clause: the engine answers it on a connection that may only read.
+//! A question is answered on a connection that may only read. It may end with `SETTINGS` of plain values,
+//! but for those that bound memory and keep rows off the disk; within it, the engine refuses them.
 //!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 

@@ -38,6 +38,8 @@ static APPLICATIONS: &[&dyn Application] = &[
 
 /// How many packets with payload are looked at before nobody has the flow.
 const MOST_PACKETS: u16 = 16;
+/// How many segments with payload are looked at once the application is known.
+const MOST_SEGMENTS: u16 = 128;
 /// How many bytes of the first datagram each end sent are kept.
 const FIRST_DATAGRAM: usize = 2_048;
 
@@ -243,7 +245,13 @@ impl Conversation {
         {
             self.state = State::Over;
         }
-        if is_full || (self.state == State::Asking && self.packets >= MOST_PACKETS) {
+        let bound = match self.state {
+            State::Asking => MOST_PACKETS,
+            // A datagram leaves nothing behind; a stream that nobody answers would be kept for as long as the flow.
+            State::Reading(_) if is_tcp => MOST_SEGMENTS,
+            _ => u16::MAX,
+        };
+        if is_full || self.packets >= bound {
             self.state = State::Over;
         }
         if self.state == State::Over {

@@ -11,12 +11,13 @@ pub fn csv(document: &Document) -> Result<Vec<u8>, ReportError> {
             match part {
                 Part::Figures(figures) => {
                     for figure in figures {
+                        let value = plain(&figure.value);
                         let fields = [
                             &section.heading,
                             "Key figures",
                             &figure.label,
                             "value",
-                            &figure.value,
+                            &value,
                         ];
                         writer.write_record(fields)?;
                     }
@@ -40,8 +41,25 @@ fn rows(
     for (number, row) in table.rows.iter().enumerate() {
         let number = (number + 1).to_string();
         for (column, value) in table.columns.iter().zip(row) {
-            writer.write_record([section, &table.caption, &number, &column.title, value])?;
+            let value = if column.numeric {
+                plain(value)
+            } else {
+                value.clone()
+            };
+            writer.write_record([section, &table.caption, &number, &column.title, &value])?;
         }
     }
     Ok(())
+}
+
+/// A whole number without the commas that people want; anything else as it is.
+fn plain(value: &str) -> String {
+    if value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b',')
+    {
+        value.replace(',', "")
+    } else {
+        value.to_owned()
+    }
 }

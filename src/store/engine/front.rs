@@ -73,7 +73,9 @@ async fn answer(
 /// Runs a statement and streams the answer. What fails before the first bytes gets an error's status;
 /// what fails later ends the body with ClickHouse's mark and breaks the connection.
 async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
-    request.settle_format();
+    if let Err(problem) = request.settle() {
+        return refused(problem);
+    }
     let format = request
         .format
         .clone()

@@ -106,16 +106,37 @@ impl Request {
         matches!(first_word(&self.sql).as_str(), "SELECT" | "WITH") && !names_a_format(&self.sql)
     }
 
-    /// A query that ends with its `FORMAT` is asked without it, in that format.
-    pub(super) fn settle_format(&mut self) {
-        if self.access() == Access::Read
-            && let Some((sql, format)) = self
-                .ending_in_format()
-                .map(|(sql, format)| (sql.to_owned(), format.to_owned()))
-        {
-            self.sql = sql;
-            self.format = Some(format);
+    /// A query that ends with its `SETTINGS` or `FORMAT` is asked without them: the settings are made
+    /// before the connection may only read, as it refuses them afterwards, and the format is ours to know.
+    pub(super) fn settle(&mut self) -> Result<(), &'static str> {
+        if self.access() != Access::Read || only_parses(&self.sql) {
+            return Ok(());
         }
+        self.settle_settings()?;
+        if let Some((sql, format)) = self.ending_in_format() {
+            let format = format.to_owned();
+            self.sql = sql.to_owned();
+            self.format = Some(format);
+            self.settle_settings()?;
+        }
+        // A reader that says `readonly = 0` within a subquery is believed by the engine.
+        if has_settings(&self.sql) {
+            return Err("settings stand at the end of a statement, as names and plain values");
+        }
+        Ok(())
+    }
+
+    fn settle_settings(&mut self) -> Result<(), &'static str> {
+        if let Some((sql, settings)) = ending_in_settings(&self.sql) {
+            self.sql = sql;
+            for (name, value) in settings {
+                if GUARDED.contains(&name.as_str()) {
+                    return Err("this setting is fixed");
+                }
+                self.settings.push((name, value));
+            }
+        }
+        Ok(())
     }
 
     /// An insert whose rows follow: the statement without its `FORMAT`, and the format.
@@ -136,6 +157,56 @@ impl Request {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         is_format.then_some((statement, format))
     }
+}
+
+/// The statement and the settings that it ends with. Whatever does not look like names and plain values
+/// is left to the engine.
+fn ending_in_settings(sql: &str) -> Option<(String, Vec<(String, String)>)> {
+    let word = sql.to_ascii_uppercase().rfind("SETTINGS")?;
+    let (statement, clause) = (sql.get(..word)?, sql.get(word + "SETTINGS".len()..)?);
+    if !statement.ends_with(char::is_whitespace) || !clause.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let clause = clause.trim().trim_end_matches(';');
+    let settings = clause.split(',').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        let plain = value
+            .strip_prefix('\'')
+            .and_then(|value| value.strip_suffix('\''))
+            .unwrap_or(value);
+        let is_plain = plain
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/'));
+        (is_setting_name(name) && is_plain && !plain.is_empty())
+            .then(|| (name.to_owned(), plain.to_owned()))
+    });
+    Some((
+        statement.trim_end().to_owned(),
+        settings.collect::<Option<_>>()?,
+    ))
+}
+
+/// Whether the engine is only to say how it reads the statement.
+fn only_parses(sql: &str) -> bool {
+    let mut words = sql.split_whitespace();
+    words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("EXPLAIN"))
+        && words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("AST"))
+}
+
+/// Whether the word stands anywhere, but for the engine's own table of settings.
+fn has_settings(sql: &str) -> bool {
+    let capitals = sql.to_ascii_uppercase();
+    let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    capitals.match_indices("SETTINGS").any(|(at, word)| {
+        let (before, rest) = capitals.split_at_checked(at).unwrap_or_default();
+        let after = rest.strip_prefix(word).unwrap_or_default();
+        !before.ends_with(in_word) && !after.starts_with(in_word) && !before.ends_with("SYSTEM.")
+    })
 }
 
 fn names_a_format(sql: &str) -> bool {
@@ -229,16 +300,53 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_names_its_format_is_asked_in_it() {
-        let mut named = request("SELECT 1\nFORMAT JSON;");
-        named.settle_format();
-        assert_eq!(
-            (named.sql.as_str(), named.format.as_deref()),
-            ("SELECT 1", Some("JSON"))
-        );
-        assert!(named.streams());
-        assert!(!request("SELECT 1 FORMAT CSV SETTINGS max_threads = 1").streams());
+    fn a_query_that_names_format_and_settings_is_asked_with_them() {
+        for sql in [
+            "SELECT 1\nFORMAT JSON;",
+            "SELECT 1 format JSON",
+            "SELECT 1 SETTINGS max_threads = 1, a='x' FORMAT JSON",
+            "SELECT 1 FORMAT JSON SETTINGS max_threads = 1,\n a = x;",
+        ] {
+            let mut named = request(sql);
+            named.settle().unwrap();
+            assert_eq!(named.sql, "SELECT 1", "{sql}");
+            assert_eq!(named.format.as_deref(), Some("JSON"), "{sql}");
+            assert!(named.streams());
+            let settings = [("max_threads", "1"), ("a", "x")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert!(
+                named.settings.is_empty() || named.settings == settings,
+                "{sql}"
+            );
+            assert_eq!(named.settings.is_empty(), !sql.contains("SETTINGS"));
+        }
         assert!(request("SELECT formatDateTime(now(), '%F')").streams());
+    }
+
+    #[test]
+    fn what_is_fixed_can_not_be_set_at_the_end_either() {
+        assert!(
+            request("SELECT 1 SETTINGS join_algorithm = 'grace_hash'")
+                .settle()
+                .is_err()
+        );
+        assert!(request("SELECT 1 settings readonly = 0").settle().is_err());
+        for sql in [
+            "SELECT * FROM (SELECT * FROM file('/etc/hostname') SETTINGS readonly = 0)",
+            "WITH a AS (SELECT 1 settings/**/`readonly` = 0) SELECT * FROM a",
+            "SELECT 1 SETTINGS a = [1, 2]",
+        ] {
+            assert!(request(sql).settle().is_err(), "{sql}");
+        }
+        for sql in [
+            "SELECT name FROM system.settings WHERE my_settings",
+            "EXPLAIN AST CREATE TABLE t (a UInt8) SETTINGS index_granularity = 1 /* storage */",
+        ] {
+            assert!(request(sql).settle().is_ok(), "{sql}");
+        }
+        let mut writes = request("INSERT INTO t SELECT 1 SETTINGS a = 1");
+        writes.settle().unwrap();
+        assert!(writes.settings.is_empty());
     }
 
     #[test]

@@ -258,9 +258,13 @@ fn an_error_names_the_statement_and_its_code_but_no_value() {
     let (code, text) = refused("SELECT toUInt8({v:String})");
     assert_eq!(code, Some(6), "{text}");
     assert!(!text.contains("bloggs"), "{text}");
-    // A read changes no setting and reaches no file, and rows that are cut off are refused.
-    let (code, text) = refused("SELECT 1 SETTINGS max_block_size = 77");
-    assert_eq!(code, Some(164), "{text}");
+    // A read changes no setting that is fixed and reaches no file, and rows that are cut off are refused.
+    let (code, text) = refused("SELECT 1 SETTINGS join_algorithm = 'grace_hash'");
+    assert_eq!(code, Some(36), "{text}");
+    let (code, text) = refused(
+        "SELECT * FROM (SELECT * FROM file('/etc/hostname', 'LineAsString') SETTINGS readonly = 0)",
+    );
+    assert_eq!(code, Some(36), "{text}");
     let (code, text) = refused("SELECT * FROM file('/etc/hostname', 'LineAsString')");
     assert_eq!(code, Some(164), "{text}");
     let mut torn = hits(&["a.example"]);
