@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
-use crate::attribute::AttributeSettings;
 use crate::casework::{Decision, Request, decide};
 use crate::clock;
 use crate::evidence::{
@@ -134,10 +133,7 @@ fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
         .collect();
     let holdings = StoreHoldings {
         store: &store,
-        settings: AttributeSettings {
-            clock_uncertainty_us: i64::from(context.config.time.clock_uncertainty_ms) * 1000,
-            ..AttributeSettings::default()
-        },
+        settings: super::who::attribution(context),
     };
     let nonces = key_ring.key(Purpose::Nonces);
     let mut exporter = Exporter {

@@ -19,18 +19,30 @@ use crate::casework::{DataClass, Wanted, Window};
 use crate::record::{AccountToken, Class, Column, Nature, Place, SourceId, Table, Timestamp};
 use crate::store::{Params, Sql, Store, StoreError};
 
-macro_rules! sql {
-    ($id:literal) => {
-        Sql::embedded($id, include_str!(concat!("../../queries/", $id, ".sql")))
-    };
-}
-
-const ADDRESSES: Sql = sql!("evidence/addresses");
-const WEB: Sql = sql!("evidence/web_candidates");
-const FLOWS: Sql = sql!("evidence/flow_candidates");
-const SIGN_INS: Sql = sql!("evidence/sign_in_candidates");
-const PLACES_MAKE: Sql = sql!("evidence/places_make");
-const PLACES_CLEAR: Sql = sql!("evidence/places_clear");
+const ADDRESSES: Sql = Sql::embedded(
+    "evidence/addresses",
+    include_str!("../../queries/evidence/addresses.sql"),
+);
+const WEB: Sql = Sql::embedded(
+    "evidence/web_candidates",
+    include_str!("../../queries/evidence/web_candidates.sql"),
+);
+const FLOWS: Sql = Sql::embedded(
+    "evidence/flow_candidates",
+    include_str!("../../queries/evidence/flow_candidates.sql"),
+);
+const SIGN_INS: Sql = Sql::embedded(
+    "evidence/sign_in_candidates",
+    include_str!("../../queries/evidence/sign_in_candidates.sql"),
+);
+const PLACES_MAKE: Sql = Sql::embedded(
+    "evidence/places_make",
+    include_str!("../../queries/evidence/places_make.sql"),
+);
+const PLACES_CLEAR: Sql = Sql::embedded(
+    "evidence/places_clear",
+    include_str!("../../queries/evidence/places_clear.sql"),
+);
 
 /// The table that tells the store which rows were chosen.
 static PLACES: Table = Table {
@@ -106,13 +118,7 @@ impl Holdings for StoreHoldings<'_> {
         addresses: &BTreeSet<IpAddr>,
         window: Window,
     ) -> Result<Box<dyn Attribution>, EvidenceError> {
-        let facts = Facts::load(
-            self.store,
-            addresses,
-            window.from,
-            window.to,
-            self.settings.clone(),
-        )?;
+        let facts = Facts::load(self.store, addresses, window.from, window.to, self.settings)?;
         Ok(Box::new(facts))
     }
 

@@ -16,24 +16,24 @@ pub(crate) struct Writes {
 }
 
 macro_rules! writes {
-    ($($wanted:ident $class:ident $id:literal;)*) => {
+    ($($wanted:ident $class:ident $id:literal $file:literal;)*) => {
         &[$( Writes {
             wanted: Wanted::$wanted,
             class: DataClass::$class,
             id: $id,
-            text: include_str!(concat!("../../queries/", $id, ".sql")),
+            text: include_str!($file),
         }, )*]
     };
 }
 
 /// For each kind of record, the statement of the widest class first.
 pub(crate) static WRITES: &[Writes] = writes! {
-    ConnectionRecords Content "evidence/connection_records_content";
-    ConnectionRecords Icr "evidence/connection_records_icr";
-    WebRecords Content "evidence/web_records_content";
-    WebRecords Icr "evidence/web_records_icr";
-    SignIns Entity "evidence/sign_ins";
-    Subscriber Entity "evidence/subscriber";
+    ConnectionRecords Content "evidence/connection_records_content" "../../queries/evidence/connection_records_content.sql";
+    ConnectionRecords Icr "evidence/connection_records_icr" "../../queries/evidence/connection_records_icr.sql";
+    WebRecords Content "evidence/web_records_content" "../../queries/evidence/web_records_content.sql";
+    WebRecords Icr "evidence/web_records_icr" "../../queries/evidence/web_records_icr.sql";
+    SignIns Entity "evidence/sign_ins" "../../queries/evidence/sign_ins.sql";
+    Subscriber Entity "evidence/subscriber" "../../queries/evidence/subscriber.sql";
 };
 
 /// Whether a column of this class may go out under an authorisation for that class of data.
