@@ -84,6 +84,9 @@ pub fn export(
     if !subject.cards.is_empty() && wanted.iter().any(|kind| *kind != Wanted::SignIns) {
         return Err(EvidenceError::CardsForSignInsOnly);
     }
+    if !subject.addresses.is_empty() && wanted == BTreeSet::from([Wanted::Subscriber]) {
+        return Err(EvidenceError::SubscriberOfAddress);
+    }
     let selection = select(exporter.holdings, &wanted, &subject, window)?;
     let accounts = accounts(&selection, &subject, &wanted);
     reveal(exporter, &accounts, &subject, decision)?;

@@ -73,6 +73,11 @@ pub enum EvidenceError {
         "a network card can be asked for in sign-ins only: ask for the account or the address that it had"
     )]
     CardsForSignInsOnly,
+    /// The subscriber of an address was asked for, and no rows to find them by.
+    #[error(
+        "who had an address is found by the rows at it: ask for sign_ins or for records beside subscriber"
+    )]
+    SubscriberOfAddress,
     /// A row has no batch in the ledger.
     #[error("frame {frame} of source {of} stands in no batch of the ledger")]
     NoBatch {

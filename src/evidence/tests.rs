@@ -697,3 +697,29 @@ fn a_signer_is_made_once_and_found_again() {
     assert!(SignerKey::parse("not a key").is_err());
     assert_ne!(Digest::default(), Digest::of(&[b""]));
 }
+
+#[test]
+fn the_subscriber_of_an_address_is_not_answered_by_silence() {
+    let world = world();
+    let text = POLICE
+        .replace("[\"web_records\", \"sign_ins\"]", "[\"subscriber\"]")
+        .replace("kind = \"account\"", "kind = \"address\"")
+        .replace("value = \"p.invented\"", "value = \"10.1.2.3\"");
+    let decision = world.decide(&text);
+    let authorised = decision.outcome.clone().unwrap();
+    let mut exporter = Exporter {
+        holdings: &Fake,
+        frames: &world.originals,
+        ledger: &world.ledger,
+        signer: &world.signer,
+        nonces_key: &NONCES,
+        token: &mut |_: &AccountText| SUBJECT,
+        name: &|_| None,
+        organisation: "x",
+        agent: "x",
+        recipients: 0,
+        now: now(),
+    };
+    let refused = export(&mut exporter, &text, &decision, &authorised);
+    assert!(matches!(refused, Err(EvidenceError::SubscriberOfAddress)));
+}
