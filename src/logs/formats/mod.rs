@@ -4,11 +4,13 @@ use super::format::LogFormat;
 
 mod isc_dhcpd;
 mod radius_detail;
+mod squid_combined;
 mod squid_native;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
+    &squid_combined::SquidCombined,
     &isc_dhcpd::IscDhcpd,
     &radius_detail::RadiusDetail,
 ];
