@@ -3,24 +3,25 @@
 -- reader: the recipient of an evidence package
 -- window: the one of the request
 -- why: communications data ends at the first slash of a URL (IPA 2016 s.261(6)); no column here goes beyond it
+-- A port, a status or a number of bytes sent that the log does not tell is empty: nought would be a statement.
 SELECT
     lower(hex(web_hits.source_id)) AS source,
     web_hits.frame AS frame,
     web_hits.ordinal AS ordinal,
     concat(replaceOne(toString(web_hits.time), ' ', 'T'), 'Z') AS time,
     if(web_hits.client_ip = toIPv6('::'), '', replaceRegexpOne(toString(web_hits.client_ip), '^::ffff:', '')) AS client_ip,
-    client_port,
+    if(web_hits.client_port = 0, '', toString(web_hits.client_port)) AS client_port,
     if(web_hits.server_ip = toIPv6('::'), '', replaceRegexpOne(toString(web_hits.server_ip), '^::ffff:', '')) AS server_ip,
-    server_port,
+    if(web_hits.server_port = 0, '', toString(web_hits.server_port)) AS server_port,
     account_token,
     method,
     scheme,
     host,
-    port,
-    concat(if(scheme = '', '', concat(scheme, '://')), host, if(port = 0, '', concat(':', toString(port))), '/') AS url,
-    status,
+    if(web_hits.port = 0, '', toString(web_hits.port)) AS port,
+    concat(if(scheme = '', '', concat(scheme, '://')), host, if(web_hits.port = 0, '', concat(':', toString(web_hits.port))), '/') AS url,
+    if(web_hits.status = 0, '', toString(web_hits.status)) AS status,
     action,
-    bytes_sent,
+    if(web_hits.bytes_sent = 0, '', toString(web_hits.bytes_sent)) AS bytes_sent,
     bytes_received,
     duration_ms
 FROM web_hits
