@@ -41,6 +41,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// Local time, for printing and for logs without a zone.
     pub time: TimeConfig,
+    /// What rules must know of the region.
+    pub detect: DetectConfig,
     /// Reports that go out on schedule.
     pub report: ReportConfig,
 }
@@ -102,6 +104,16 @@ pub struct TimeConfig {
     pub zone: String,
     /// How far the clocks of sources may be off when nothing is measured, in milliseconds.
     pub clock_uncertainty_ms: u32,
+}
+
+/// What rules must know of the region.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectConfig {
+    /// Networks at the far ends of establishments' own site-to-site tunnels, such as `192.0.2.0/24`.
+    pub known_vpn_peers: Vec<String>,
+    /// Networks at the far ends of registered backups.
+    pub known_backup_peers: Vec<String>,
 }
 
 /// Reports that go out on schedule.

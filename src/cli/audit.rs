@@ -1,6 +1,6 @@
 //! `invigil audit`: runs the rules over a window, keeps what they find and prints it.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::clock;
 use crate::detect::{Asked, Audit, DetectSettings, audit, keep};
@@ -56,8 +56,17 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         rules: args.rules.clone(),
     };
     let mut settings = DetectSettings::new(zone(context)?, attribution(context));
-    settings.known_vpn_peers.extend(&args.known_vpn_peer);
-    settings.known_backup_peers.extend(&args.known_backup_peer);
+    let known = &context.config.detect;
+    settings.known_vpn_peers = peers(
+        "known_vpn_peers",
+        &known.known_vpn_peers,
+        &args.known_vpn_peer,
+    )?;
+    settings.known_backup_peers = peers(
+        "known_backup_peers",
+        &known.known_backup_peers,
+        &args.known_backup_peer,
+    )?;
     let store = context.store()?;
     let found = audit(&store, &asked, now, &settings)?;
     let kept = keep(&store, &found.findings)?;
@@ -78,6 +87,17 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     } else {
         Exit::Found
     })
+}
+
+/// The networks of the configuration and of the command line together.
+fn peers(key: &str, configured: &[String], named: &[Network]) -> anyhow::Result<Vec<Network>> {
+    let mut peers = named.to_vec();
+    for text in configured {
+        let network = Network::parse(text)
+            .with_context(|| format!("{key} in [detect] of the configuration has {text:?}, which is no network such as 192.0.2.0/24"))?;
+        peers.push(network);
+    }
+    Ok(peers)
 }
 
 fn record(context: &Context, asked: &Asked, found: &Audit) -> anyhow::Result<()> {

@@ -27,6 +27,7 @@ use crate::record::{SourceId, SourceKind};
 
 use super::context::{Context, Exit};
 use super::output_args::OutputArgs;
+use super::progress::Progress;
 
 /// Packets to flows.
 #[derive(Clone, Debug, clap::Args)]
@@ -107,7 +108,8 @@ fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     for path in &args.read {
         let name = InputName::of(path);
         let source = name.passing_source()?;
-        let mut packets = Packets::File(open_file(name.open()?)?);
+        let progress = Progress::of(context, &name);
+        let mut packets = Packets::File(open_file(progress.open(&name)?)?);
         total.add(&one(&mut packets, &name.to_string(), source)?);
     }
     if let Some(name) = &args.interface {
@@ -206,7 +208,8 @@ fn store_file(
             ..CaptureCounts::default()
         });
     }
-    let mut packets = Packets::File(open_file(name.open()?)?);
+    let progress = Progress::of(context, name);
+    let mut packets = Packets::File(open_file(progress.open(name)?)?);
     deposit.open(&resolved.source, &name.to_string())?;
     let stored = StoredCapture {
         source: &resolved.source,

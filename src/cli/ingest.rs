@@ -21,6 +21,7 @@ use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::OutputArgs;
+use super::progress::Progress;
 
 /// Logs to events.
 #[derive(Clone, Debug, clap::Args)]
@@ -140,7 +141,8 @@ fn print(
     for path in &args.files {
         let name = InputName::of(path);
         let source = name.passing_source()?;
-        let Some((format, input)) = format_of(args, name.open()?)? else {
+        let progress = Progress::of(context, &name);
+        let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
             continue;
         };
         let reading = LogReading {
@@ -181,7 +183,8 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             .is_regular()
             .then(|| sources::lock_files(&context.places.data))
             .transpose()?;
-        let Some((format, input)) = format_of(args, name.open()?)? else {
+        let progress = Progress::of(context, &name);
+        let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
             continue;
         };
         let resolved = if name.is_regular() {

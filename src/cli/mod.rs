@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bench;
 pub mod capture;
+pub mod completions;
 pub mod context;
 pub mod evidence;
 pub mod findings;
@@ -10,6 +11,7 @@ pub mod ingest;
 pub mod ledger;
 pub mod lists;
 mod output_args;
+mod progress;
 pub mod query;
 pub mod register;
 pub mod report;
@@ -54,6 +56,7 @@ enum Command {
     Evidence(evidence::Args),
     Ledger(ledger::Args),
     Bench(bench::Args),
+    Completions(completions::Args),
 }
 
 /// Runs the program and answers with its exit code.
@@ -98,6 +101,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
+        Command::Completions(args) => completions::run(args, &context),
     }
 }
 

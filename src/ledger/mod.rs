@@ -20,7 +20,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fs4::FileExt;
 use serde_json::Value;
 
 pub use act::{
@@ -390,7 +389,7 @@ impl Ledger {
                 .truncate(false)
                 .mode(0o600)
                 .open(&path)?;
-            FileExt::lock(&file)?;
+            file.lock()?;
             Ok(file)
         };
         lock().map_err(|source| LedgerError::file(&path, source))

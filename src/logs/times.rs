@@ -139,6 +139,60 @@ static ZONES: &[(&str, Offset)] = &[
     ("BST", Offset::constant(1)),
 ];
 
+/// The time of the common log layout: `02/Mar/2026:10:15:00` and `+0000`.
+#[inline]
+pub(super) fn common_log(date: &[u8], zone: &[u8]) -> Option<Timestamp> {
+    let &[
+        d1,
+        d2,
+        b'/',
+        m1,
+        m2,
+        m3,
+        b'/',
+        y1,
+        y2,
+        y3,
+        y4,
+        b':',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+    ] = date
+    else {
+        return None;
+    };
+    let year = i16::try_from(number(&[y1, y2, y3, y4])?).ok()?;
+    let date = Date::new(year, month_number(&[m1, m2, m3])?, two_digits(d1, d2)?).ok()?;
+    let second = two_digits(s1, s2)?;
+    let time = Time::new(two_digits(h1, h2)?, two_digits(n1, n2)?, second, 0).ok()?;
+    let &[sign, o1, o2, p1, p2] = zone else {
+        return None;
+    };
+    let (hours, minutes) = (two_digits(o1, o2)?, two_digits(p1, p2)?);
+    let ahead = match sign {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    if minutes > 59 {
+        return None;
+    }
+    let seconds = (i32::from(hours) * 60 + i32::from(minutes)) * 60 * ahead;
+    let offset = Offset::from_seconds(seconds).ok()?;
+    let moment = Timestamp::from(offset.to_timestamp(date.to_datetime(time)).ok()?);
+    (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
+}
+
+fn two_digits(first: u8, second: u8) -> Option<i8> {
+    i8::try_from(number(&[first, second])?).ok()
+}
+
 /// The number of a month by its English short name.
 pub(super) fn month_number(name: &[u8]) -> Option<i8> {
     let at = MONTHS.iter().position(|month| month.as_bytes() == name)?;

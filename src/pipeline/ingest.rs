@@ -1,7 +1,7 @@
 //! A log into records: cut into blocks, read by its format, met with the lists, then printed or stored.
 //!
 //! Printing runs in one thread. Storing runs in three, joined by short channels: one reads and cuts,
-//! one reads the frames and makes rows, one brings the batches to the store. Where batches are cut depends on the
+//! one reads the frames and makes rows (and has them hashed by another at the same time), one brings the batches to the store. Where batches are cut depends on the
 //! bytes alone, so the same file makes the same batches.
 
 use std::io::Read;
@@ -15,6 +15,7 @@ use crate::logs::{
 };
 use crate::record::{Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId};
 use crate::store::names::Names;
+use crate::store::originals::Batch;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
@@ -262,6 +263,7 @@ struct BatchMaker<'a> {
     names: &'a mut Names,
     reader: Box<dyn LineReader>,
     tree: FrameTree,
+    originals: Batch,
     batch: Prepared,
     counts: Counts,
     total: Counts,
@@ -284,6 +286,7 @@ impl<'a> BatchMaker<'a> {
             names,
             reader: reading.format.reader(reading.settings),
             tree: FrameTree::new(nonces),
+            originals: Batch::default(),
             batch: Prepared::of(source),
             counts: Counts::default(),
             total: Counts::default(),
@@ -322,59 +325,47 @@ impl<'a> BatchMaker<'a> {
         Ok(())
     }
 
-    /// Reads all frames of a block. Those that are stored already are read too, since a format may
+    /// Reads all frames of a block, and beside that hashes and packs those that are new: either costs
+    /// about as much as the other. Frames that are stored already are read too, since a format may
     /// remember them, but leave nothing behind.
     fn block(&mut self, block: &Block) {
-        for frame in block.frames() {
-            let stored_whole = frame.offset + frame.bytes.len() as u64 <= self.stored_bytes;
-            if stored_whole {
-                let mut unwanted = Counts::default();
-                self.reading.frame(
-                    &mut *self.reader,
-                    &frame,
-                    self.source.id,
-                    0,
-                    &mut unwanted,
-                    &mut |_, _| {},
-                );
-                self.total.read += u64::from(frame.lines);
-                self.total.bytes += frame.length;
-                self.total
-                    .ignore_many(IgnoreReason::AlreadyStored, u64::from(frame.lines));
-                continue;
-            }
-            self.new_frame(block, &frame);
-        }
-    }
-
-    fn new_frame(&mut self, block: &Block, frame: &Frame<'_>) {
-        // A frame that was stored without its end is read again whole, beside what it was taken for then.
-        let torn = frame.number <= self.last_stored_frame;
-        let first_ordinal = if torn { AFTER_A_TORN_FRAME } else { 0 };
-        let raw = raw_bytes(block, frame);
-        let last_line = frame.number + u64::from(frame.lines).saturating_sub(1);
-        if self.batch.entry.frames == 0 {
-            self.batch.entry.first_frame = frame.number;
-            self.batch.torn = torn;
-        }
-        self.batch.entry.frames += 1;
-        self.batch.entry.last_frame = last_line;
-        self.tree.push(frame.number, raw);
-        self.batch.originals.push(frame.number, frame.offset, raw);
-        let (batch, names) = (&mut self.batch, &mut *self.names);
-        self.reading.frame(
-            &mut *self.reader,
-            frame,
-            self.source.id,
-            first_ordinal,
-            &mut self.counts,
-            &mut |place, event| batch.add(place, event, names),
+        let stored_bytes = self.stored_bytes;
+        let is_new = |frame: &Frame<'_>| frame.offset + frame.bytes.len() as u64 > stored_bytes;
+        let (tree, originals) = (&mut self.tree, &mut self.originals);
+        let mut reader = FrameReader {
+            reading: self.reading,
+            source: self.source.id,
+            last_stored_frame: self.last_stored_frame,
+            reader: &mut *self.reader,
+            names: &mut *self.names,
+            batch: &mut self.batch,
+            counts: &mut self.counts,
+            total: &mut self.total,
+        };
+        rayon::join(
+            || {
+                for frame in block.frames().filter(is_new) {
+                    let raw = raw_bytes(block, &frame);
+                    tree.push(frame.number, raw);
+                    originals.push(frame.number, frame.offset, raw);
+                }
+            },
+            || {
+                for frame in block.frames() {
+                    if is_new(&frame) {
+                        reader.new_frame(&frame);
+                    } else {
+                        reader.stored_frame(&frame);
+                    }
+                }
+            },
         );
     }
 
     /// Ends the batch and sends it on; `false` if nobody takes it any more.
     fn send(&mut self, out: &Sender<Prepared>) -> Result<bool, PipelineError> {
         let mut batch = std::mem::replace(&mut self.batch, Prepared::of(self.source));
+        batch.originals = std::mem::take(&mut self.originals);
         let counts = std::mem::take(&mut self.counts);
         self.total.add(&counts);
         if counts.read == 0 {
@@ -386,6 +377,57 @@ impl<'a> BatchMaker<'a> {
         // Names before rows: a token in the store must always lead back to its name.
         self.names.keep()?;
         Ok(out.send(batch).is_ok())
+    }
+}
+
+/// What reading the frames of a block needs of the batch.
+struct FrameReader<'m> {
+    reading: &'m LogReading<'m>,
+    source: SourceId,
+    last_stored_frame: u64,
+    reader: &'m mut dyn LineReader,
+    names: &'m mut Names,
+    batch: &'m mut Prepared,
+    counts: &'m mut Counts,
+    total: &'m mut Counts,
+}
+
+impl FrameReader<'_> {
+    fn stored_frame(&mut self, frame: &Frame<'_>) {
+        let mut unwanted = Counts::default();
+        self.reading.frame(
+            self.reader,
+            frame,
+            self.source,
+            0,
+            &mut unwanted,
+            &mut |_, _| {},
+        );
+        self.total.read += u64::from(frame.lines);
+        self.total.bytes += frame.length;
+        self.total
+            .ignore_many(IgnoreReason::AlreadyStored, u64::from(frame.lines));
+    }
+
+    fn new_frame(&mut self, frame: &Frame<'_>) {
+        // A frame that was stored without its end is read again whole, beside what it was taken for then.
+        let torn = frame.number <= self.last_stored_frame;
+        let first_ordinal = if torn { AFTER_A_TORN_FRAME } else { 0 };
+        if self.batch.entry.frames == 0 {
+            self.batch.entry.first_frame = frame.number;
+            self.batch.torn = torn;
+        }
+        self.batch.entry.frames += 1;
+        self.batch.entry.last_frame = frame.number + u64::from(frame.lines).saturating_sub(1);
+        let (batch, names) = (&mut *self.batch, &mut *self.names);
+        self.reading.frame(
+            self.reader,
+            frame,
+            self.source,
+            first_ordinal,
+            self.counts,
+            &mut |place, event| batch.add(place, event, names),
+        );
     }
 }
 

@@ -92,8 +92,20 @@ impl InputName {
 
     /// Opens it; compressed input is decompressed, by its first bytes and not by its name.
     pub fn open(&self) -> Result<Opened, InputError> {
-        let raw: Box<dyn Read + Send> = match self {
-            InputName::Stdin => Box::new(io::stdin()),
+        self.opened(self.raw()?)
+    }
+
+    /// Opens it like [`InputName::open`]; `seen` is told of bytes as they are read, before they are decompressed.
+    pub fn open_watched(&self, seen: Box<dyn FnMut(u64) + Send>) -> Result<Opened, InputError> {
+        self.opened(Box::new(Watched {
+            input: self.raw()?,
+            seen,
+        }))
+    }
+
+    fn raw(&self) -> Result<Box<dyn Read + Send>, InputError> {
+        match self {
+            InputName::Stdin => Ok(Box::new(io::stdin())),
             InputName::File(path) => {
                 let file = File::open(path).map_err(|source| self.error(source))?;
                 if file.metadata().is_ok_and(|about| about.is_dir()) {
@@ -102,15 +114,30 @@ impl InputName {
                         "this is a folder: name the files in it",
                     )));
                 }
-                Box::new(file)
+                Ok(Box::new(file))
             }
-        };
+        }
+    }
+
+    fn opened(&self, raw: Box<dyn Read + Send>) -> Result<Opened, InputError> {
         let (reader, torn) = decompressed(raw).map_err(|source| self.error(source))?;
         Ok(Opened {
             name: self.clone(),
             reader,
             torn,
         })
+    }
+
+    /// How many bytes it has before they are decompressed, where that can be known.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            InputName::Stdin => None,
+            InputName::File(path) => path
+                .metadata()
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|about| about.len()),
+        }
     }
 
     /// Whether it is a regular file, which can be read twice.
@@ -286,6 +313,20 @@ fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Sen
         ))
     } else {
         Ok((Box::new(whole), torn))
+    }
+}
+
+/// Tells how many bytes pass.
+struct Watched {
+    input: Box<dyn Read + Send>,
+    seen: Box<dyn FnMut(u64) + Send>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        (self.seen)(read as u64);
+        Ok(read)
     }
 }
 

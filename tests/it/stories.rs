@@ -172,7 +172,11 @@ fn fill(home: &Home) {
             &help,
         ],
     );
-    run_over(home, &["--quiet", "ingest", "--reference", "2026-03-16T00:00:00Z"], "logs");
+    run_over(
+        home,
+        &["--quiet", "ingest", "--reference", "2026-03-16T00:00:00Z"],
+        "logs",
+    );
     run_over(home, &["--quiet", "capture", "-r"], "captures");
 }
 

@@ -8,6 +8,9 @@ mod link;
 mod transport;
 mod tunnel;
 
+#[cfg(test)]
+mod second_opinion;
+
 use crate::record::{IgnoreReason, Packet, RejectReason};
 
 /// How deep headers may be nested before a frame is rejected.

@@ -7,19 +7,15 @@
 //! is said only if it is certain. Both are kept as they are written. Lines with further headers after the result
 //! (`log_mime_hdrs`) are rejected.
 
-use std::net::IpAddr;
-
-use jiff::civil::{Date, Time};
-use jiff::tz::Offset;
 use memchr::{memchr, memmem, memrchr};
 
 use super::share_of_lines;
-use crate::logs::fields::{address, number, percent_decoded, text, unless_dash};
+use crate::logs::fields::{number, percent_decoded, text, unless_dash};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::times::month_number;
-use crate::logs::urls::{Url, target_text};
-use crate::record::{AccountText, Action, Event, RejectReason, Timestamp, WebHit};
+use crate::logs::squid::{action, client_ip, put_url};
+use crate::logs::times::common_log;
+use crate::record::{AccountText, Event, RejectReason, WebHit};
 
 /// Squid's access log in the combined layout.
 pub(super) struct SquidCombined;
@@ -69,7 +65,7 @@ fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
     // A blank in the name moves the bracket: then no field can be trusted, the name least.
     let date = date.strip_prefix(b"[").ok_or(RejectReason::WrongShape)?;
     let zone = zone.strip_suffix(b"]").ok_or(RejectReason::WrongShape)?;
-    let time = moment(date, zone).ok_or(RejectReason::BadTime)?;
+    let time = common_log(date, zone).ok_or(RejectReason::BadTime)?;
 
     let (method, rest) = word(rest)?;
     let (url, rest) = word(rest)?;
@@ -107,60 +103,6 @@ fn word(line: &[u8]) -> Result<(&[u8], &[u8]), RejectReason> {
         Some((word, [b' ', rest @ ..])) => Ok((word, rest)),
         _ => Err(RejectReason::MissingFields),
     }
-}
-
-/// `02/Mar/2026:10:15:00` and `+0000`.
-#[inline]
-fn moment(date: &[u8], zone: &[u8]) -> Option<Timestamp> {
-    let &[
-        d1,
-        d2,
-        b'/',
-        m1,
-        m2,
-        m3,
-        b'/',
-        y1,
-        y2,
-        y3,
-        y4,
-        b':',
-        h1,
-        h2,
-        b':',
-        n1,
-        n2,
-        b':',
-        s1,
-        s2,
-    ] = date
-    else {
-        return None;
-    };
-    let year = i16::try_from(number(&[y1, y2, y3, y4])?).ok()?;
-    let date = Date::new(year, month_number(&[m1, m2, m3])?, two_digits(d1, d2)?).ok()?;
-    let second = two_digits(s1, s2)?;
-    let time = Time::new(two_digits(h1, h2)?, two_digits(n1, n2)?, second, 0).ok()?;
-    let &[sign, o1, o2, p1, p2] = zone else {
-        return None;
-    };
-    let (hours, minutes) = (two_digits(o1, o2)?, two_digits(p1, p2)?);
-    let ahead = match sign {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    if minutes > 59 {
-        return None;
-    }
-    let seconds = (i32::from(hours) * 60 + i32::from(minutes)) * 60 * ahead;
-    let offset = Offset::from_seconds(seconds).ok()?;
-    let moment = Timestamp::from(offset.to_timestamp(date.to_datetime(time)).ok()?);
-    (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
-}
-
-fn two_digits(first: u8, second: u8) -> Option<i8> {
-    i8::try_from(number(&[first, second])?).ok()
 }
 
 /// Of `"referrer" "user agent" code:hierarchy`: what stands between the first and the last quotation mark, and the code.
@@ -211,50 +153,6 @@ fn looks_like_a_request(headers: &[u8]) -> bool {
     })
 }
 
-fn client_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
-    // Requests of Squid's own have no client.
-    let Some(field) = unless_dash(field) else {
-        return Ok(None);
-    };
-    address(field).map(Some).ok_or(RejectReason::BadAddress)
-}
-
-/// Fills in what the URL says; the answer, whether it was one. What Squid writes for a request that it did not understand
-/// (`error:invalid-request`) has no host.
-fn put_url<'a>(hit: &mut WebHit<'a>, method: &[u8], url: &'a [u8]) -> Result<bool, RejectReason> {
-    let parts = if method == b"CONNECT" {
-        if url.starts_with(b"error:") {
-            return Ok(false);
-        }
-        let parts = Url::split_connect(url).or_else(|| Url::split(url));
-        parts.ok_or(RejectReason::BadUrl)?
-    } else {
-        match Url::split(url) {
-            Some(parts) => parts,
-            None if memmem::find(url, b"://").is_some() => return Err(RejectReason::BadUrl),
-            None => return Ok(false),
-        }
-    };
-    hit.scheme = text(parts.scheme).into();
-    hit.host = parts.host_text().into();
-    hit.port = parts.port;
-    hit.path = target_text(parts.path);
-    hit.query = target_text(parts.query);
-    hit.search_terms = parts.search_terms();
-    Ok(true)
-}
-
-/// What Squid did: 407 asks for a name, `DENIED` is a refusal; of a request that it did not understand nothing can be said.
-fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
-    if status == 407 {
-        return Some(Action::Authenticate);
-    }
-    if memmem::find(code, b"DENIED").is_some() {
-        return Some(Action::Blocked);
-    }
-    understood.then_some(Action::Allowed)
-}
-
 /// What stands between the two headers.
 const BETWEEN: &[u8] = b"\" \"";
 
@@ -262,6 +160,7 @@ const BETWEEN: &[u8] = b"\" \"";
 mod tests {
     use super::*;
     use crate::logs::formats::{format, likeliest};
+    use crate::record::Action;
 
     fn hit(line: &str) -> Result<WebHit<'_>, RejectReason> {
         read_line(line.as_bytes())

@@ -10,9 +10,9 @@ use super::share_of_lines;
 use crate::logs::fields::{Words, address, number, percent_decoded, text, unless_dash};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
+use crate::logs::squid::{action, client_ip, put_url};
 use crate::logs::times::epoch;
-use crate::logs::urls::{Url, target_text};
-use crate::record::{AccountText, Action, Event, RejectReason, WebHit};
+use crate::record::{AccountText, Event, RejectReason, WebHit};
 
 /// Squid's own access log.
 pub(super) struct SquidNative;
@@ -123,52 +123,6 @@ fn elapsed_ms(field: &[u8]) -> Option<i64> {
     }
 }
 
-fn client_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
-    // Requests of Squid's own have no client.
-    let Some(field) = unless_dash(field) else {
-        return Ok(None);
-    };
-    address(field).map(Some).ok_or(RejectReason::BadAddress)
-}
-
-/// Fills in what the URL says; the answer, whether it was one. What Squid writes for a request that it did not understand
-/// (`error:invalid-request`) has no host.
-fn put_url<'a>(hit: &mut WebHit<'a>, method: &[u8], url: &'a [u8]) -> Result<bool, RejectReason> {
-    let parts = if method == b"CONNECT" {
-        if url.starts_with(b"error:") {
-            return Ok(false);
-        }
-        let parts = Url::split_connect(url).or_else(|| Url::split(url));
-        parts.ok_or(RejectReason::BadUrl)?
-    } else {
-        match Url::split(url) {
-            Some(parts) => parts,
-            None if memchr::memmem::find(url, b"://").is_some() => {
-                return Err(RejectReason::BadUrl);
-            }
-            None => return Ok(false),
-        }
-    };
-    hit.scheme = text(parts.scheme).into();
-    hit.host = parts.host_text().into();
-    hit.port = parts.port;
-    hit.path = target_text(parts.path);
-    hit.query = target_text(parts.query);
-    hit.search_terms = parts.search_terms();
-    Ok(true)
-}
-
-/// What Squid did: 407 asks for a name, `DENIED` is a refusal; of a request that it did not understand nothing can be said.
-fn action(code: &[u8], status: u16, understood: bool) -> Option<Action> {
-    if status == 407 {
-        return Some(Action::Authenticate);
-    }
-    if code.windows(DENIED.len()).any(|part| part == DENIED) {
-        return Some(Action::Blocked);
-    }
-    understood.then_some(Action::Allowed)
-}
-
 /// The server's address, where the peer is the server itself and not another proxy. A field of another shape says that the
 /// fields have slipped (a blank in the URL or the name), and then none of them can be trusted, the name least.
 fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
@@ -193,9 +147,6 @@ fn split_pair(field: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((field.get(..at)?, field.get(at + 1..)?))
 }
 
-/// Part of each code that is a refusal: `TCP_DENIED`, `TCP_DENIED_REPLY`.
-const DENIED: &[u8] = b"DENIED";
-
 /// Words of the hierarchy field after which the server's own address stands.
 static DIRECT: &[&str] = &["DIRECT", "ORIGINAL_DST", "PINNED"];
 
@@ -205,6 +156,7 @@ const LONGEST_MS: i64 = 366 * 86_400 * 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Action;
 
     fn hit(line: &str) -> Result<WebHit<'_>, RejectReason> {
         read_line(line.as_bytes())
