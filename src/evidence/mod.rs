@@ -1,8 +1,8 @@
 //! Evidence: what was asked for and may be given, in a package that a stranger can check with stock tools.
 //!
-//! [`export`] takes an authorised request, selects, judges who each row belongs to, and makes a [`Bag`]:
+//! [`export()`] takes an authorised request, selects, judges who each row belongs to, and makes a [`Bag`]:
 //! records, originals where the class of data allows them, and the proofs that tie every line to the
-//! ledger. [`verify`] checks such a package and needs nothing but the package and two public keys.
+//! ledger. [`verify()`] checks such a package and needs nothing but the package and two public keys.
 
 mod bag;
 mod export;

@@ -2,7 +2,7 @@
 //!
 //! Everything that is read becomes one of these; nothing here reads, writes, looks at a clock or
 //! knows where a record came from beyond its [`Place`]. Each column is declared once, in the
-//! [`record!`] block of its record, with its type in the store, its class for disclosure and its nature.
+//! `record!` block of its record, with its type in the store, its class for disclosure and its nature.
 
 mod columns;
 mod encode;
