@@ -8,7 +8,7 @@ SELECT lower(hex(source_id)) AS source, frame, ordinal, toUnixTimestamp64Micro(t
 FROM sign_ins
 WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
   AND event != 'fail'
-  AND ({all:UInt8} = 1 OR ip IN {ips:Array(IPv6)} OR (mac != '' AND mac IN {cards:Array(String)})
+  AND ({all:UInt8} = 1 OR event = 'restart' OR ip IN {ips:Array(IPv6)} OR (mac != '' AND mac IN {cards:Array(String)})
        OR (session != '' AND (basis, nas, session) IN (
            SELECT basis, nas, session
            FROM sign_ins

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::record::{AccountToken, Basis, Mac, SignInEvent, Timestamp};
+use crate::record::{AccountToken, Basis, Mac, Place, SignInEvent, Timestamp};
 
 use super::{AttributeSettings, End, RowRef, SignInRow, Span};
 
@@ -41,6 +41,21 @@ enum Key {
     ByPlace(Basis, Option<AccountToken>, Option<IpAddr>, Option<Mac>),
 }
 
+/// What is known of the access servers themselves.
+struct Servers<'a> {
+    with_interim: &'a BTreeSet<String>,
+    /// When each came up or went down, which ends all its sessions.
+    restarts: BTreeMap<&'a str, Vec<(Timestamp, Place)>>,
+}
+
+impl Servers<'_> {
+    /// The first restart after the last word of a session. Within one moment the restart came first.
+    fn restart_after(&self, last: &SignInRow) -> Option<(Timestamp, Place)> {
+        let times = self.restarts.get(last.nas.as_str())?;
+        times.iter().find(|(time, _)| *time > last.time).copied()
+    }
+}
+
 /// All sessions, in order of their first row.
 pub(super) fn sessions(
     rows: &[SignInRow],
@@ -48,16 +63,31 @@ pub(super) fn sessions(
     settings: &AttributeSettings,
 ) -> Vec<Session> {
     let mut groups: BTreeMap<Key, Vec<&SignInRow>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.event != SignInEvent::Fail) {
-        groups.entry(key(row)).or_default().push(row);
+    let mut servers = Servers {
+        with_interim: interim_servers,
+        restarts: BTreeMap::new(),
+    };
+    for row in rows {
+        match row.event {
+            SignInEvent::Fail => {}
+            SignInEvent::Restart => servers
+                .restarts
+                .entry(&row.nas)
+                .or_default()
+                .push((row.time, row.place)),
+            _ => groups.entry(key(row)).or_default().push(row),
+        }
     }
+    // Servers without a name can not be told apart.
+    servers.restarts.remove("");
+    servers.restarts.values_mut().for_each(|times| times.sort());
     let mut all = Vec::new();
     for mut group in groups.into_values() {
         group.sort_by_key(|row| (row.time, order(row.event), row.place));
         let parts = split(group);
         let nexts = parts.iter().skip(1).map(Part::first_time).chain([None]);
         for (part, next) in parts.iter().zip(nexts) {
-            all.extend(session(part, next, interim_servers, settings));
+            all.extend(session(part, next, &servers, settings));
         }
     }
     all.sort_by(|a, b| (a.span, &a.rests_on).cmp(&(b.span, &b.rests_on)));
@@ -77,7 +107,7 @@ fn order(event: SignInEvent) -> u8 {
     match event {
         SignInEvent::Start | SignInEvent::Logon => 0,
         SignInEvent::Interim => 1,
-        SignInEvent::Stop | SignInEvent::Logoff | SignInEvent::Fail => 2,
+        SignInEvent::Stop | SignInEvent::Logoff | SignInEvent::Restart | SignInEvent::Fail => 2,
     }
 }
 
@@ -167,14 +197,14 @@ fn begun<'a>(row: &'a SignInRow, early_stops: &[&SignInRow]) -> Part<'a> {
 fn session(
     part: &Part<'_>,
     next: Option<Timestamp>,
-    interim_servers: &BTreeSet<String>,
+    servers: &Servers<'_>,
     settings: &AttributeSettings,
 ) -> Option<Session> {
     let rows = part.rows.as_slice();
     let first = rows.first()?;
     let stop = rows.iter().find(|row| order(row.event) == 2);
     let last = rows.iter().rev().find(|row| order(row.event) < 2)?;
-    let silence = silence(rows, interim_servers, settings);
+    let silence = silence(rows, servers.with_interim, settings);
     let mut span = match stop {
         Some(stop) => Span {
             from: first.time,
@@ -191,14 +221,24 @@ fn session(
     if let Some(next) = next.filter(|next| stop.is_none() && *next >= last.time) {
         span.cut(next, End::NextStart);
     }
-    let mut rests_on: Vec<RowRef> = [Some(first), Some(last), stop]
-        .into_iter()
-        .flatten()
-        .map(|row| RowRef {
-            table: "sign_ins",
-            place: row.place,
-        })
-        .collect();
+    let restart = servers.restart_after(last).filter(|_| stop.is_none());
+    if let Some((at, _)) = restart {
+        span.cut(at, End::Restart);
+    }
+    let restart = restart.map(|(_, place)| place);
+    let mut rests_on: Vec<RowRef> = [
+        Some(first.place),
+        Some(last.place),
+        stop.map(|row| row.place),
+        restart,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|place| RowRef {
+        table: "sign_ins",
+        place,
+    })
+    .collect();
     rests_on.dedup();
     Some(Session {
         // Nobody knows how long a session lasted whose clock was set back within it.

@@ -537,6 +537,23 @@ fn a_stop_under_another_name_ends_the_session_all_the_same() {
 }
 
 #[test]
+fn a_server_that_restarted_has_forgotten_who_was_signed_in() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1 nas1
+         09:00:00 start B 10.1.0.6 s2 nas1
+         09:00:00 start C 10.1.0.7 s1 nas2
+         09:20:00 restart - - - nas1
+         09:20:00 start A 10.1.0.8 s1 nas1
+         09:25:00 interim B 10.1.0.6 s2 nas1",
+        "10.1.0.5 09:10:00 attributed A radius span=09:00:00..09:20:00
+         10.1.0.5 09:22:00 not_attributable
+         10.1.0.6 09:22:00 attributed B radius
+         10.1.0.7 09:30:00 attributed C radius
+         10.1.0.8 09:30:00 attributed A radius",
+    );
+}
+
+#[test]
 fn late_data_gives_the_same_answer_as_data_in_time() {
     let story = "09:00:00 start A 10.1.0.5 s1
          09:10:00 interim A 10.1.0.5 s1
