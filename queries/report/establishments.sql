@@ -3,7 +3,7 @@
 -- reader: every report
 -- window: all
 -- why: a report names the establishment as people do; of one establishment the newest import's line counts; holds no personal data
-SELECT establishment AS place, argMax(name, (opened, source_id, frame)) AS title, argMax(kind, (opened, source_id, frame)) AS sort
-FROM establishments LEFT JOIN (SELECT source_id, min(opened) AS opened FROM sources GROUP BY source_id) AS known USING (source_id)
+SELECT establishment AS place, argMax(name, (valid_from, frame)) AS title, argMax(kind, (valid_from, frame)) AS sort
+FROM v_establishments
 GROUP BY place
 ORDER BY place

@@ -7,5 +7,6 @@ SELECT finding_id, toString(rule) AS rule_id, toString(severity) AS level, toStr
        toString(subject_token) AS subject, toUnixTimestamp64Micro(window_from) AS from_us, count AS events, score, summary
 FROM findings FINAL
 WHERE window_from >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND window_from < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+  AND count > 0 /* not withdrawn */
   AND ({establishment:String} = '' OR establishment = {establishment:String})
 ORDER BY indexOf(['critical', 'high', 'medium', 'low', 'information'], level), score DESC, from_us, finding_id

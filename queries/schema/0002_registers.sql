@@ -4,7 +4,8 @@
 -- window: all
 -- why: an address is worth nothing without knowing whose it was; names of people stand here as tokens only
 -- What a register says now is asked of the views v_establishments and so on: of one thing, the lines of
--- the newest import that names it.
+-- the newest import that names it. A line replaces only itself, imported again: two lines of one file that
+-- contradict each other (two owners of one card) must both stand, so that nobody is named for either.
 
 CREATE TABLE IF NOT EXISTS establishments
 (
@@ -19,7 +20,7 @@ CREATE TABLE IF NOT EXISTS establishments
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (establishment, valid_from)
+ORDER BY (establishment, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS networks
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS networks
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (first_ip, bits, valid_from)
+ORDER BY (first_ip, bits, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS links
@@ -52,7 +53,7 @@ CREATE TABLE IF NOT EXISTS links
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (establishment, link, valid_from)
+ORDER BY (link, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS accounts
@@ -68,7 +69,7 @@ CREATE TABLE IF NOT EXISTS accounts
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (account_token, establishment, valid_from)
+ORDER BY (account_token, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 
 CREATE TABLE IF NOT EXISTS devices
@@ -85,5 +86,5 @@ CREATE TABLE IF NOT EXISTS devices
     valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (mac, valid_from)
+ORDER BY (mac, source_id, frame, ordinal)
 SETTINGS non_replicated_deduplication_window = 10000 /* storage */;

@@ -3,8 +3,8 @@
 -- reader: reports, dashboards and questions about establishments
 -- window: whatever the question names
 -- why: an event belongs to the establishment whose network its client was in at that moment
--- Of the networks that hold the address and were valid then, the most specific counts; of equals, the
--- one that began last, then the first by name. Empty if no register says. Addresses are texts as people
+-- Of the networks that hold the address and were valid then, the most specific counts, as in attribution.
+-- Empty if no register says, or if equals name different establishments. Addresses are texts as people
 -- write them, empty if not known.
 CREATE OR REPLACE VIEW v_web_hits AS
 SELECT
@@ -36,11 +36,18 @@ SELECT
     e.search_terms AS search_terms,
     e.categories AS categories,
     e.lists AS lists,
-    tupleElement(arrayFirst(
-        n -> e.time >= n.3 AND (n.4 = fromUnixTimestamp64Micro(0, 'UTC') OR e.time < n.4),
-        held.networks
-    ) AS network, 5) AS establishment,
-    tupleElement(network, 6) AS segment
+    if(
+        arrayExists(
+            n -> n.1 = tupleElement(nearest, 1) AND n.5 != tupleElement(nearest, 5),
+            arrayFilter(
+                n -> e.time >= n.3 AND (n.4 = fromUnixTimestamp64Micro(0, 'UTC') OR e.time < n.4),
+                held.networks
+            ) AS valid
+        ),
+        '',
+        tupleElement(valid[1] AS nearest, 5)
+    ) AS establishment,
+    if(establishment = '', '', tupleElement(nearest, 6)) AS segment
 FROM web_hits AS e
 LEFT JOIN
 (

@@ -1,6 +1,6 @@
 //! Claims: who says that an address was theirs, and for how long, once sessions, leases and registers are set against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::record::{AccountToken, Basis, Mac, Timestamp};
@@ -57,29 +57,42 @@ pub(super) fn claims(
             });
         }
     }
-    on_card.values_mut().for_each(end_at_next_start);
-    let mut all: BTreeMap<IpAddr, Vec<Claim>> = BTreeMap::new();
+    on_card.values_mut().for_each(|stays| {
+        stays.sort_by_key(|stay| stay.span.from);
+        end_at_next_start(stays.iter_mut().collect());
+    });
     for (ip, stays) in &mut on_address {
-        end_at_next_start(stays);
+        end_at_next_start(stays.iter_mut().collect());
         if let Some(held) = holdings.get_mut(ip) {
             end_holdings(held, stays);
             stays.iter_mut().for_each(|stay| end_at_lease(stay, held));
         }
-        let claims = all.entry(*ip).or_default();
-        claims.extend(
-            stays
-                .iter()
-                .filter(|stay| !stay.span.is_empty())
-                .filter_map(by_address),
-        );
     }
-    for (ip, held) in holdings.iter() {
-        let claims = all.entry(*ip).or_default();
-        for holding in held {
-            let stays = on_card.get(&holding.mac).map_or(&[][..], Vec::as_slice);
-            claims.extend(stays.iter().filter_map(|stay| by_card(stay, holding)));
-            claims.extend(by_device(holding, registers));
-        }
+    let ips: BTreeSet<IpAddr> = on_address.keys().chain(holdings.keys()).copied().collect();
+    let mut all: BTreeMap<IpAddr, Vec<Claim>> = BTreeMap::new();
+    for ip in ips {
+        let mut stays = on_address.remove(&ip).unwrap_or_default();
+        let held = holdings.get(&ip).map_or(&[][..], Vec::as_slice);
+        let mut by_lease = on_leases(held, &on_card);
+        // Who signed in with the address, and who with the card that had it, follow each other too.
+        end_at_next_start(
+            stays
+                .iter_mut()
+                .chain(by_lease.iter_mut().map(|(stay, _)| stay))
+                .collect(),
+        );
+        stays.retain(|stay| !stay.span.is_empty());
+        let claims = all.entry(ip).or_default();
+        claims.extend(stays.iter().filter_map(by_address));
+        claims.extend(
+            by_lease
+                .iter()
+                .filter_map(|(stay, holding)| by_card(stay, holding)),
+        );
+        claims.extend(
+            held.iter()
+                .flat_map(|holding| by_device(holding, registers)),
+        );
     }
     for claims in all.values_mut() {
         claims.sort_by(|a, b| {
@@ -94,19 +107,43 @@ pub(super) fn claims(
     all
 }
 
-/// A stay without a stop ends where the next begins, unless it was heard of after that: then both stand.
-fn end_at_next_start(stays: &mut Vec<Stay<'_>>) {
+/// Stays on cards while they held an address. Each begins with its lease; its end is still its own.
+fn on_leases<'a, 'h>(
+    held: &'h [Holding],
+    on_card: &BTreeMap<Mac, Vec<Stay<'a>>>,
+) -> Vec<(Stay<'a>, &'h Holding)> {
+    let mut all = Vec::new();
+    for holding in held {
+        for stay in on_card.get(&holding.mac).into_iter().flatten() {
+            if let Some(both) = stay.span.and(&holding.span) {
+                let mut stay = stay.clone();
+                stay.span.from = both.from;
+                all.push((stay, holding));
+            }
+        }
+    }
+    all
+}
+
+/// A stay without a stop ends where another's begins, or the same person's next on the same kind of evidence,
+/// unless it was heard of after that: then both stand.
+fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
     stays.sort_by_key(|stay| stay.span.from);
     let starts: Vec<_> = stays
         .iter()
-        .map(|stay| (stay.span.from, stay.session.account))
+        .map(|stay| (stay.span.from, stay.session))
         .collect();
     for (index, stay) in stays.iter_mut().enumerate() {
         if stay.span.end != End::Silence {
             continue;
         }
-        let next = starts.iter().skip(index + 1).find(|(from, account)| {
-            *from > stay.span.from && *from >= stay.last_word && *account != stay.session.account
+        let own = stay.session;
+        let next = starts.iter().skip(index + 1).find(|(from, session)| {
+            let is_other = session.account != own.account || session.basis == own.basis;
+            *from > stay.span.from
+                && *from >= stay.last_word
+                && is_other
+                && !std::ptr::eq(*session, own)
         });
         if let Some((from, _)) = next {
             stay.span.cut(*from, End::NextStart);

@@ -9,6 +9,8 @@ pub enum End {
     Stop,
     /// Somebody else began on the same address or card.
     NextStart,
+    /// The access server came up anew or went down.
+    Restart,
     /// The same session went on under another address.
     Moved,
     /// The address was leased to another card.
@@ -29,6 +31,7 @@ impl End {
         match self {
             End::Stop => "stop",
             End::NextStart => "next_start",
+            End::Restart => "restart",
             End::Moved => "moved",
             End::OtherCard => "other_card",
             End::Released => "released",

@@ -25,7 +25,8 @@ pub(super) fn holdings(
     mut rows: Vec<LeaseRow>,
     settings: &AttributeSettings,
 ) -> BTreeMap<IpAddr, Vec<Holding>> {
-    rows.sort_by_key(|row| (row.ip, row.time, begins(row.event), row.place));
+    // Syslog knows whole seconds only: within one, a log's own order says what came first.
+    rows.sort_by_key(|row| (row.ip, row.time, row.place));
     let mut all: BTreeMap<IpAddr, Vec<Holding>> = BTreeMap::new();
     for row in rows {
         follow(all.entry(row.ip).or_default(), &row, settings);

@@ -26,4 +26,6 @@ pub use rows::{
 #[cfg(test)]
 pub(crate) mod fill;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod tests;

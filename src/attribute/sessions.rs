@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::record::{AccountToken, Basis, Mac, SignInEvent, Timestamp};
+use crate::record::{AccountToken, Basis, Mac, Place, SignInEvent, Timestamp};
 
 use super::{AttributeSettings, End, RowRef, SignInRow, Span};
 
@@ -41,6 +41,21 @@ enum Key {
     ByPlace(Basis, Option<AccountToken>, Option<IpAddr>, Option<Mac>),
 }
 
+/// What is known of the access servers themselves.
+struct Servers<'a> {
+    with_interim: &'a BTreeSet<String>,
+    /// When each came up or went down, which ends all its sessions.
+    restarts: BTreeMap<&'a str, Vec<(Timestamp, Place)>>,
+}
+
+impl Servers<'_> {
+    /// The first restart after the last word of a session. Within one moment the restart came first.
+    fn restart_after(&self, last: &SignInRow) -> Option<(Timestamp, Place)> {
+        let times = self.restarts.get(last.nas.as_str())?;
+        times.iter().find(|(time, _)| *time > last.time).copied()
+    }
+}
+
 /// All sessions, in order of their first row.
 pub(super) fn sessions(
     rows: &[SignInRow],
@@ -48,14 +63,31 @@ pub(super) fn sessions(
     settings: &AttributeSettings,
 ) -> Vec<Session> {
     let mut groups: BTreeMap<Key, Vec<&SignInRow>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.event != SignInEvent::Fail) {
-        groups.entry(key(row)).or_default().push(row);
+    let mut servers = Servers {
+        with_interim: interim_servers,
+        restarts: BTreeMap::new(),
+    };
+    for row in rows {
+        match row.event {
+            SignInEvent::Fail => {}
+            SignInEvent::Restart => servers
+                .restarts
+                .entry(&row.nas)
+                .or_default()
+                .push((row.time, row.place)),
+            _ => groups.entry(key(row)).or_default().push(row),
+        }
     }
+    // Servers without a name can not be told apart.
+    servers.restarts.remove("");
+    servers.restarts.values_mut().for_each(|times| times.sort());
     let mut all = Vec::new();
     for mut group in groups.into_values() {
         group.sort_by_key(|row| (row.time, order(row.event), row.place));
-        for parts in split(group) {
-            all.extend(session(&parts, interim_servers, settings));
+        let parts = split(group);
+        let nexts = parts.iter().skip(1).map(Part::first_time).chain([None]);
+        for (part, next) in parts.iter().zip(nexts) {
+            all.extend(session(part, next, &servers, settings));
         }
     }
     all.sort_by(|a, b| (a.span, &a.rests_on).cmp(&(b.span, &b.rests_on)));
@@ -75,44 +107,105 @@ fn order(event: SignInEvent) -> u8 {
     match event {
         SignInEvent::Start | SignInEvent::Logon => 0,
         SignInEvent::Interim => 1,
-        SignInEvent::Stop | SignInEvent::Logoff | SignInEvent::Fail => 2,
+        SignInEvent::Stop | SignInEvent::Logoff | SignInEvent::Restart | SignInEvent::Fail => 2,
+    }
+}
+
+/// What one key says of one session.
+struct Part<'a> {
+    rows: Vec<&'a SignInRow>,
+    stopped: bool,
+    /// A stop of it bears an earlier time than its start, though it was logged later: its clock was set back.
+    clock_went_back: bool,
+}
+
+impl<'a> Part<'a> {
+    fn account(&self) -> Option<AccountToken> {
+        self.rows.iter().find_map(|row| row.account)
+    }
+
+    fn agrees(&self, row: &SignInRow) -> bool {
+        let own = self.account();
+        own.is_none() || row.account.is_none() || own == row.account
+    }
+
+    fn was_started(&self) -> bool {
+        self.rows.first().is_some_and(|row| order(row.event) == 0)
+    }
+
+    fn first_time(&self) -> Option<Timestamp> {
+        self.rows.first().map(|row| row.time)
     }
 }
 
 /// Cuts the rows of one key where a stop came, or where another account began under the same number.
-fn split(rows: Vec<&SignInRow>) -> Vec<Vec<&SignInRow>> {
-    let mut parts: Vec<Vec<&SignInRow>> = Vec::new();
-    let mut stopped = true;
+fn split(rows: Vec<&SignInRow>) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    let mut early_stops: Vec<&SignInRow> = Vec::new();
     for row in rows {
-        match order(row.event) {
+        let stops = order(row.event) == 2;
+        if order(row.event) == 0 {
+            match parts.last_mut() {
+                Some(part) if !part.stopped && part.agrees(row) => part.rows.push(row),
+                _ => parts.push(begun(row, &early_stops)),
+            }
+            continue;
+        }
+        let open = parts.last().is_none_or(|part| !part.stopped);
+        // A server that used a number again may still speak of its first session; where a number went on
+        // under another account, the latest is meant.
+        let meant = parts
+            .iter_mut()
+            .rev()
+            .find(|part| part.agrees(row) || !part.was_started());
+        match meant {
             // A stop is final: what the server still says of the session after it is not believed.
-            1 if stopped && !parts.is_empty() => continue,
-            2 if stopped => continue,
+            Some(part) if part.stopped => {}
+            Some(part) if stops || part.agrees(row) => {
+                part.rows.push(row);
+                part.stopped = stops;
+            }
+            None if stops => match parts.last_mut() {
+                // The name changed on the way; a number stands for one session, and it is over.
+                Some(part) if !part.stopped => {
+                    part.rows.push(row);
+                    part.stopped = true;
+                }
+                _ => early_stops.push(row),
+            },
+            _ if open => parts.push(begun(row, &early_stops)),
             _ => {}
         }
-        let so_far = parts
-            .last()
-            .and_then(|part| part.iter().find_map(|row| row.account));
-        let same = so_far.is_none() || row.account.is_none() || so_far == row.account;
-        match parts.last_mut() {
-            Some(part) if !stopped && same => part.push(row),
-            _ => parts.push(vec![row]),
-        }
-        stopped = order(row.event) == 2;
     }
     parts
 }
 
+/// A new session. A stop that the same log holds after it, but with an earlier time, is its own.
+fn begun<'a>(row: &'a SignInRow, early_stops: &[&SignInRow]) -> Part<'a> {
+    let is_its_own = |stop: &&SignInRow| {
+        let (of, at) = (stop.place, row.place);
+        let other = stop.account.is_some() && row.account.is_some() && stop.account != row.account;
+        !other && (of.source != at.source || of.frame > at.frame)
+    };
+    Part {
+        rows: vec![row],
+        stopped: false,
+        clock_went_back: early_stops.iter().any(is_its_own),
+    }
+}
+
 fn session(
-    rows: &[&SignInRow],
-    interim_servers: &BTreeSet<String>,
+    part: &Part<'_>,
+    next: Option<Timestamp>,
+    servers: &Servers<'_>,
     settings: &AttributeSettings,
 ) -> Option<Session> {
+    let rows = part.rows.as_slice();
     let first = rows.first()?;
     let stop = rows.iter().find(|row| order(row.event) == 2);
     let last = rows.iter().rev().find(|row| order(row.event) < 2)?;
-    let silence = silence(rows, interim_servers, settings);
-    let span = match stop {
+    let silence = silence(rows, servers.with_interim, settings);
+    let mut span = match stop {
         Some(stop) => Span {
             from: first.time,
             to: stop.time,
@@ -124,17 +217,34 @@ fn session(
             end: End::Silence,
         },
     };
-    let mut rests_on: Vec<RowRef> = [Some(first), Some(last), stop]
-        .into_iter()
-        .flatten()
-        .map(|row| RowRef {
-            table: "sign_ins",
-            place: row.place,
-        })
-        .collect();
+    // One number is one session: the next under it began after this one's end, unless this was heard of since.
+    if let Some(next) = next.filter(|next| stop.is_none() && *next >= last.time) {
+        span.cut(next, End::NextStart);
+    }
+    let restart = servers.restart_after(last).filter(|_| stop.is_none());
+    if let Some((at, _)) = restart {
+        span.cut(at, End::Restart);
+    }
+    let restart = restart.map(|(_, place)| place);
+    let mut rests_on: Vec<RowRef> = [
+        Some(first.place),
+        Some(last.place),
+        stop.map(|row| row.place),
+        restart,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|place| RowRef {
+        table: "sign_ins",
+        place,
+    })
+    .collect();
     rests_on.dedup();
     Some(Session {
-        account: rows.iter().find_map(|row| row.account),
+        // Nobody knows how long a session lasted whose clock was set back within it.
+        account: part
+            .account()
+            .filter(|_| part.stopped || !part.clock_went_back),
         basis: first.basis,
         mac: rows.iter().find_map(|row| row.mac),
         span,
@@ -163,14 +273,19 @@ fn silence(
     }
 }
 
-/// The addresses of a session in turn. The first that is learned holds back to the session's start:
-/// access servers often learn the address after they let the card in, and it has had no other.
+/// The addresses of a session in turn, those of either version apart: most devices have one of each. The
+/// first that is learned holds back to the session's start: access servers often learn the address after
+/// they let the card in, and it has had no other.
 fn addresses(rows: &[&SignInRow], whole: Span) -> Vec<Address> {
     let mut all: Vec<Address> = Vec::new();
     for row in rows {
         let Some(ip) = row.ip else { continue };
         let says_presence = order(row.event) < 2;
-        match all.last_mut() {
+        let last = all
+            .iter_mut()
+            .rev()
+            .find(|last| last.ip.is_ipv4() == ip.is_ipv4());
+        match last {
             Some(last) if last.ip == ip => {
                 if says_presence {
                     last.last_word = row.time;

@@ -404,6 +404,156 @@ fn a_session_without_a_name_ends_the_one_before_it() {
 }
 
 #[test]
+fn a_stop_that_came_twice_does_not_open_the_next_session_under_its_number() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:30:00 stop A 10.1.0.5 s1
+         09:30:01 start B 10.1.0.5 s1
+         09:30:04 stop A 10.1.0.5 s1
+         09:50:00 stop B 10.1.0.5 s1",
+        "10.1.0.5 09:40:00 attributed B radius span=09:30:01..09:50:00
+         10.1.0.5 10:00:00 not_attributable",
+    );
+}
+
+#[test]
+fn a_stop_and_the_next_start_under_one_number_in_one_second_are_kept_apart() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:30:00 stop A 10.1.0.5 s1
+         09:30:00 start B 10.1.0.6 s1
+         09:50:00 stop B 10.1.0.6 s1",
+        "10.1.0.5 09:20:00 attributed A radius
+         10.1.0.5 09:40:00 not_attributable
+         10.1.0.6 09:40:00 attributed B radius
+         10.1.0.6 10:00:00 not_attributable",
+    );
+}
+
+#[test]
+fn a_number_that_a_restarted_server_uses_again_ends_what_it_stood_for() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:30:00 start B 10.1.0.6 s1
+         09:50:00 stop B 10.1.0.6 s1",
+        "10.1.0.5 09:20:00 attributed A radius
+         10.1.0.5 09:40:00 not_attributable
+         10.1.0.5 11:00:00 not_attributable",
+    );
+}
+
+#[test]
+fn servers_that_can_not_be_told_apart_and_use_the_same_numbers_do_not_mix_their_people() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:05:00 start B 10.1.0.6 s1
+         09:10:00 interim A 10.1.0.5 s1
+         09:15:00 interim B 10.1.0.6 s1
+         09:20:00 stop A 10.1.0.5 s1
+         09:25:00 stop B 10.1.0.6 s1",
+        "10.1.0.5 09:18:00 attributed A radius span=09:00:00..09:20:00
+         10.1.0.6 09:18:00 attributed B radius span=09:05:00..09:25:00
+         10.1.0.5 09:22:00 not_attributable
+         10.1.0.6 09:30:00 not_attributable",
+    );
+}
+
+#[test]
+fn a_session_whose_clock_was_set_back_names_nobody() {
+    // The stop stands later in the log and bears an earlier time.
+    check(
+        "10:00:00 start A 10.1.0.5 s1
+         09:50:00 stop A 10.1.0.5 s1",
+        "10.1.0.5 10:30:00 not_attributable
+         10.1.0.5 09:55:00 not_attributable",
+    );
+}
+
+#[test]
+fn a_device_with_an_address_of_either_version_keeps_both() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:00:00 start A 2001:db8::5 s1
+         09:10:00 interim A 10.1.0.5 s1
+         09:10:00 interim A 2001:db8::5 s1
+         09:20:00 stop A 10.1.0.5 s1
+         09:20:00 stop A 2001:db8::5 s1",
+        "10.1.0.5 09:05:00 attributed A radius span=09:00:00..09:20:00
+         2001:db8::5 09:05:00 attributed A radius span=09:00:00..09:20:00
+         2001:db8::5 09:21:00 not_attributable",
+    );
+}
+
+#[test]
+fn the_same_persons_next_session_ends_the_one_whose_stop_was_lost() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         10:00:00 start A 10.1.0.5 s2
+         10:30:00 stop A 10.1.0.5 s2",
+        "10.1.0.5 09:59:00 attributed A radius
+         10.1.0.5 10:10:00 attributed A radius
+         10.1.0.5 11:00:00 not_attributable",
+    );
+}
+
+#[test]
+fn who_signed_in_with_the_address_ends_the_session_of_the_card_that_had_it() {
+    check(
+        "09:00:00 assign m5 10.1.0.5
+         09:00:05 start A - s1 nas card=m5
+         10:00:00 start B 10.1.0.5 s2 other
+         10:30:00 stop B 10.1.0.5 s2 other",
+        "10.1.0.5 09:30:00 attributed A radius
+         10.1.0.5 10:10:00 attributed B radius rival=A
+         10.1.0.5 11:00:00 not_attributable",
+    );
+}
+
+#[test]
+fn an_address_given_and_given_back_within_one_second_is_nobodys() {
+    check(
+        "09:00:00 assign m1 10.1.0.5
+         09:00:00 release m1 10.1.0.5
+         10:00:00 assign m1 10.1.0.6
+         10:00:00 decline m1 10.1.0.6
+         11:00:00 assign m1 10.1.0.7
+         11:10:00 release m1 10.1.0.7
+         11:10:00 assign m2 10.1.0.7",
+        "10.1.0.5 09:30:00 not_attributable
+         10.1.0.6 10:30:00 not_attributable
+         10.1.0.7 11:05:00 attributed A lease
+         10.1.0.7 11:20:00 attributed B lease",
+    );
+}
+
+#[test]
+fn a_stop_under_another_name_ends_the_session_all_the_same() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1
+         09:30:00 stop B 10.1.0.5 s1",
+        "10.1.0.5 09:20:00 attributed A radius
+         10.1.0.5 09:40:00 not_attributable",
+    );
+}
+
+#[test]
+fn a_server_that_restarted_has_forgotten_who_was_signed_in() {
+    check(
+        "09:00:00 start A 10.1.0.5 s1 nas1
+         09:00:00 start B 10.1.0.6 s2 nas1
+         09:00:00 start C 10.1.0.7 s1 nas2
+         09:20:00 restart - - - nas1
+         09:20:00 start A 10.1.0.8 s1 nas1
+         09:25:00 interim B 10.1.0.6 s2 nas1",
+        "10.1.0.5 09:10:00 attributed A radius span=09:00:00..09:20:00
+         10.1.0.5 09:22:00 not_attributable
+         10.1.0.6 09:22:00 attributed B radius
+         10.1.0.7 09:30:00 attributed C radius
+         10.1.0.8 09:30:00 attributed A radius",
+    );
+}
+
+#[test]
 fn late_data_gives_the_same_answer_as_data_in_time() {
     let story = "09:00:00 start A 10.1.0.5 s1
          09:10:00 interim A 10.1.0.5 s1

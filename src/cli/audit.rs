@@ -70,6 +70,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let store = context.store()?;
     let found = audit(&store, &asked, now, &settings)?;
     let kept = keep(&store, &found.findings)?;
+    let withdrawn = keep(&store, &found.withdrawn)?;
     record(context, &asked, &found)?;
     if context.json {
         let findings = found.findings.iter().map(finding_json).collect();
@@ -82,6 +83,11 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         found.findings.len(),
         found.rules.len(),
     ));
+    if withdrawn > 0 {
+        context.tell(format!(
+            "audit: {withdrawn} earlier findings withdrawn: what is known now does not support them"
+        ));
+    }
     Ok(if found.findings.is_empty() {
         Exit::Done
     } else {

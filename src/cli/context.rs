@@ -1,5 +1,6 @@
 //! What every command has at hand: places, configuration, keys, and where it prints.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -221,11 +222,25 @@ impl Context {
         }
         table.set_header(heading);
         for row in rows {
-            table.add_row(row);
+            table.add_row(row.iter().map(|cell| printable(cell)));
         }
         let mut out = self.out();
         writeln!(out, "{table}")?;
         Ok(out.flush()?)
+    }
+}
+
+/// A text for a terminal: what would steer it, or turn the reading direction, is shown as a replacement
+/// character. Names come out of logs and registers, which others write.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if text.contains(steers) {
+        Cow::Owned(text.replace(steers, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -278,5 +293,19 @@ impl Workshop {
             Some(&private),
         )?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_not_steer_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\nc\u{202e}d"),
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d"
+        );
+        assert!(matches!(printable("Ysgol Dŵr"), Cow::Borrowed(_)));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::detect::{known_findings, rule};
 use crate::record::{Finding, Timestamp};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, printable};
 use super::who::{moment, zone};
 
 /// List findings, or show one in full.
@@ -131,7 +131,7 @@ fn who(finding: &Finding) -> String {
 fn show(context: &Context, finding: &Finding) -> anyhow::Result<()> {
     let zone = zone(context)?;
     let mut out = context.out();
-    let mut line = |label: &str, text: &str| writeln!(out, "{label:<14} {text}");
+    let mut line = |label: &str, text: &str| writeln!(out, "{label:<14} {}", printable(text));
     line("finding", &finding.finding_id.to_string())?;
     line("rule", &finding.rule.0)?;
     line("severity", finding.severity.as_str())?;

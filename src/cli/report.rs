@@ -264,6 +264,7 @@ fn run_due(context: &Context, store: &Store, now: Timestamp, zone: &Zone) -> any
         .unwrap_or_else(|| context.places.data.join("reports"));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder of reports {}", folder.display()))?;
+    let _one_at_a_time = lock(&context.places.data)?;
     let (mut written, mut known) = (0u32, 0u32);
     for line in &context.config.report.schedule {
         let week = due::Weekly::parse(&line.day, &line.at)?.week(zone, now);
@@ -298,6 +299,21 @@ fn run_due(context: &Context, store: &Store, now: Timestamp, zone: &Zone) -> any
         "report: {written} written, {known} had been written before"
     ));
     Ok(())
+}
+
+/// Lets one program at a time write what is due, so that two timers do not both write the same. Held until it is dropped.
+fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
+    let path = data.join("reports.lock");
+    let open = || -> std::io::Result<std::fs::File> {
+        let file = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    open().with_context(|| format!("cannot lock {}", path.display()))
 }
 
 /// For whom a line of the schedule is: one establishment, each, or none for a report of all.

@@ -13,7 +13,7 @@ use crate::ledger::{Act, Digest, SearchRun};
 use crate::record::calendar::Zone;
 use crate::record::{AccountToken, Timestamp, Verdict};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, printable};
 
 /// Say who used an address at a moment, and how that is known.
 #[derive(Clone, Debug, clap::Args)]
@@ -117,7 +117,7 @@ fn print(
 ) -> anyhow::Result<()> {
     let mut out = context.out();
     let unknown = || "not known".to_owned();
-    let mut line = |label: &str, text: String| writeln!(out, "{label:<14} {text}");
+    let mut line = |label: &str, text: String| writeln!(out, "{label:<14} {}", printable(&text));
     line("address", args.ip.to_string())?;
     line("moment", format!("{} ({})", args.at, zone.print(args.at)))?;
     line("verdict", answer.verdict.to_string())?;

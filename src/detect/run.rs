@@ -1,7 +1,7 @@
 //! Runs the rules over a window and keeps what they find.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -16,6 +16,11 @@ use super::{Case, DetectError, DetectSettings, RULES, Rule};
 const KNOWN: Sql = Sql::embedded(
     "detect/findings_known",
     include_str!("../../queries/detect/findings_known.sql"),
+);
+
+const STORED: Sql = Sql::embedded(
+    "detect/evidence_stored",
+    include_str!("../../queries/detect/evidence_stored.sql"),
 );
 
 /// What an audit is asked.
@@ -36,6 +41,8 @@ pub struct Asked {
 pub struct Audit {
     /// The findings, most severe first.
     pub findings: Vec<Finding>,
+    /// Earlier findings that what is known now does not support any more: without a name, and with a count of nought.
+    pub withdrawn: Vec<Finding>,
     /// The rules that ran.
     pub rules: Vec<&'static str>,
 }
@@ -65,6 +72,7 @@ pub fn audit(
     let wanted = |id: &str| asked.rules.is_empty() || asked.rules.iter().any(|rule| rule == id);
     let mut audit = Audit {
         findings: Vec::new(),
+        withdrawn: Vec::new(),
         rules: Vec::new(),
     };
     for rule in RULES.iter().filter(|rule| wanted(rule.heading().id)) {
@@ -84,6 +92,7 @@ pub fn audit(
             finding.first_seen = before.first_seen;
         }
     }
+    audit.withdrawn = withdrawn(&case, asked, &audit)?;
     audit.findings.sort_by(|a, b| {
         let key = |f: &Finding| (f.severity, f.score);
         key(b).cmp(&key(a)).then_with(|| {
@@ -92,6 +101,57 @@ pub fn audit(
         })
     });
     Ok(audit)
+}
+
+/// Findings of the same rules and window that are stored but were not found again, though their events are
+/// still there: later records have named somebody else, or nobody. They are kept, and name nobody any more.
+fn withdrawn(case: &Case<'_>, asked: &Asked, audit: &Audit) -> Result<Vec<Finding>, DetectError> {
+    let judged = case.whole_days();
+    let place = asked.establishment.as_deref();
+    let mut gone = known_findings(case.store, judged.since, judged.until, place, None)?;
+    gone.retain(|old| {
+        old.count > 0
+            && judged.since <= old.window_from
+            && old.window_from < judged.until
+            && audit.rules.iter().any(|rule| *rule == old.rule.0)
+            && audit
+                .findings
+                .iter()
+                .all(|new| new.finding_id != old.finding_id)
+    });
+    let (Some(since), Some(until)) = (
+        gone.iter().map(|old| old.window_from).min(),
+        gone.iter().map(|old| old.window_to).max(),
+    ) else {
+        return Ok(Vec::new());
+    };
+    let events = gone.iter().filter_map(|old| old.evidence.first());
+    let params = Params::new()
+        .time("since", since)
+        .time("until", until)
+        .texts("events", events);
+    let stored: BTreeSet<String> = case
+        .store
+        .rows::<StoredEvent>(STORED, &params)?
+        .into_iter()
+        .map(|row| row.event)
+        .collect();
+    gone.retain(|old| old.evidence.first().is_some_and(|row| stored.contains(row)));
+    for old in &mut gone {
+        old.severity = Severity::Information;
+        old.verdict = Verdict::NotAttributable;
+        old.basis = None;
+        old.subject_token = Word(Cow::Borrowed(""));
+        old.count = 0;
+        old.score = 0;
+        old.summary = "withdrawn: what is known now does not support this finding".to_owned();
+        old.explanation = format!(
+            "When the rule {} judged the same events again, it did not find this any more. Score 0 of 100.",
+            old.rule.0
+        );
+        old.innocent_checks = Vec::new();
+    }
+    Ok(gone)
 }
 
 /// Stores the findings that are new or have changed; the answer, how many.
@@ -151,6 +211,11 @@ impl Tokens for Nobody {
     fn token(&mut self, _: &AccountText) -> AccountToken {
         AccountToken([0; 16])
     }
+}
+
+#[derive(Deserialize)]
+struct StoredEvent {
+    event: String,
 }
 
 #[derive(Deserialize)]

@@ -68,6 +68,49 @@ fn a_second_run_changes_nothing_and_keeps_the_first_sight() {
 }
 
 #[test]
+fn a_name_that_late_records_contradict_does_not_stand() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let store = &scratch.store;
+    fill(store, &fixtures().join("vpn_tunnel/finds"));
+    let run = |later| {
+        let found = audit(store, &asked("vpn_tunnel"), now(later), &settings()).unwrap();
+        keep(store, &found.findings).unwrap();
+        keep(store, &found.withdrawn).unwrap();
+        found
+    };
+    let named = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1";
+    let names = |findings: &[crate::record::Finding]| {
+        findings.iter().any(|one| one.subject_token.0 == named)
+    };
+    assert!(names(&run(0).findings));
+    // An hour late comes the log that says that the first had left long before.
+    let late = tempfile::tempdir().unwrap();
+    let record = |event: &str, account: &str, time: &str, session: &str| {
+        format!(
+            "{{\"time\":\"2026-03-11T{time}Z\",\"event\":\"{event}\",\"account_token\":\"{account}\",\"ip\":\"10.1.0.5\",\"session\":\"{session}\",\"nas\":\"wifi-1\",\"basis\":\"radius\"}}\n"
+        )
+    };
+    let other = "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4";
+    let rows = record("stop", named, "13:05:00", "s1")
+        + &record("start", other, "13:06:00", "s9")
+        + &record("stop", other, "14:30:00", "s9");
+    std::fs::write(late.path().join("sign_ins.jsonl"), rows).unwrap();
+    fill(store, late.path());
+    let second = run(3600);
+    assert!(!names(&second.findings));
+    assert_eq!(second.withdrawn.len(), 1);
+    let all = asked("");
+    let stored = known_findings(store, all.since, all.until, None, None).unwrap();
+    assert!(!names(&stored), "the name still stands: {}", told(&stored));
+    assert!(stored.iter().all(|one| one.first_seen <= now(3600)));
+    let third = run(7200);
+    assert_eq!(third.findings, second.findings);
+    assert!(third.withdrawn.is_empty());
+}
+
+#[test]
 fn findings_of_one_establishment_are_those_of_all_with_the_others_left_out() {
     let Some(scratch) = Scratch::open() else {
         return;

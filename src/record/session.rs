@@ -22,6 +22,8 @@ words! {
         Logoff = "logoff",
         /// An attempt that did not succeed.
         Fail = "fail",
+        /// The access server came up or went down: whoever was signed in there is not any more.
+        Restart = "restart",
     }
 }
 

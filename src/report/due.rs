@@ -70,8 +70,19 @@ pub fn file_name(report: &str, establishment: Option<&str>, week: Date) -> Strin
                     '-'
                 }
             };
-            let place: String = place.chars().map(safe).collect();
-            format!("{report}-{place}-{week}.html")
+            let plain: String = place.chars().map(safe).collect();
+            if plain == place {
+                return format!("{report}-{place}-{week}.html");
+            }
+            // Two names that look alike once they are plain must not share a file: one would never be written.
+            let digest = ring::digest::digest(&ring::digest::SHA256, place.as_bytes());
+            let mark: String = digest
+                .as_ref()
+                .iter()
+                .take(4)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            format!("{report}-{plain}-{mark}-{week}.html")
         }
         None => format!("{report}-{week}.html"),
     }
@@ -109,9 +120,14 @@ mod tests {
             Weekly::parse("monday", "25:00"),
             Err(ScheduleError::Time("25:00".to_owned()))
         );
-        assert_eq!(
-            file_name("weekly", Some("../oak"), date(2026, 3, 9)),
-            "weekly----oak-2026-W11.html"
-        );
+        let name = |place| file_name("weekly", Some(place), date(2026, 3, 9));
+        assert_eq!(name("st-mary"), "weekly-st-mary-2026-W11.html");
+        assert!(name("../oak").starts_with("weekly----oak-"));
+        assert!(!name("../oak").contains('/'));
+        let names: std::collections::BTreeSet<String> =
+            ["st-mary", "st.mary", "st mary", "st/mary"]
+                .map(name)
+                .into();
+        assert_eq!(names.len(), 4);
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Attributes<'a> {
         place.get_or_insert(value);
     }
 
-    /// What happened; `None` for records that are about no session (authentication, a server that comes up).
+    /// What happened; `None` for records that are about no session (authentication, tunnels).
     fn event(&self) -> Result<Option<SignInEvent>, RejectReason> {
         if self
             .packet_type
@@ -158,7 +158,9 @@ impl<'a> Attributes<'a> {
             Some(b"Start" | b"1") => Ok(Some(SignInEvent::Start)),
             Some(b"Stop" | b"2") => Ok(Some(SignInEvent::Stop)),
             Some(b"Interim-Update" | b"Alive" | b"3") => Ok(Some(SignInEvent::Interim)),
-            Some(b"Accounting-On" | b"Accounting-Off" | b"7" | b"8") => Ok(None),
+            Some(b"Accounting-On" | b"Accounting-Off" | b"7" | b"8") => {
+                Ok(Some(SignInEvent::Restart))
+            }
             Some(other) if other.starts_with(b"Tunnel-") || other == b"Failed" => Ok(None),
             Some(_) => Err(RejectReason::UnknownWord),
         }
@@ -169,6 +171,9 @@ impl<'a> Attributes<'a> {
         event: SignInEvent,
         clock: &LocalClock,
     ) -> Result<(SignIn<'a>, Option<SignIn<'a>>), RejectReason> {
+        if event == SignInEvent::Restart {
+            return Ok((self.restart(clock)?, None));
+        }
         let user = self.user.map(unescaped).unwrap_or_default();
         let v4 = framed(self.ip)?;
         let v6 = framed(self.ipv6)?;
@@ -180,7 +185,7 @@ impl<'a> Attributes<'a> {
             ip: v4.or(v6),
             mac: self.calling_station.and_then(station_card),
             session: text(self.unique_session.or(self.session).unwrap_or_default()).into(),
-            nas: text(self.nas_identifier.or(self.nas_ip).unwrap_or_default()).into(),
+            nas: self.server().into(),
             basis: Basis::Radius,
         };
         let second = v4.and(v6).map(|ip| SignIn {
@@ -188,6 +193,25 @@ impl<'a> Attributes<'a> {
             ..first.clone()
         });
         Ok((first, second))
+    }
+
+    /// A server that comes up or goes down: whatever else its record says is about no person.
+    fn restart(&self, clock: &LocalClock) -> Result<SignIn<'a>, RejectReason> {
+        Ok(SignIn {
+            time: self.time(clock)?,
+            event: SignInEvent::Restart,
+            realm: Cow::Borrowed("").into(),
+            account_token: AccountText::new(String::new()),
+            ip: None,
+            mac: None,
+            session: Cow::Borrowed("").into(),
+            nas: self.server().into(),
+            basis: Basis::Radius,
+        })
+    }
+
+    fn server(&self) -> Cow<'a, str> {
+        text(self.nas_identifier.or(self.nas_ip).unwrap_or_default())
     }
 
     /// When it happened: the access server's own time, else the moment of receipt, less the admitted delay (RFC 2866, 5.2), else the heading, likewise.

@@ -1,5 +1,7 @@
 //! A document's figures and tables as CSV: one value a line, so that tables of different shape stand in one file.
 
+use std::borrow::Cow;
+
 use crate::report::{Document, Part, ReportError, Table};
 
 /// The document's figures, tables and charts as CSV.
@@ -15,7 +17,7 @@ pub fn csv(document: &Document) -> Result<Vec<u8>, ReportError> {
                         let fields = [
                             &section.heading,
                             "Key figures",
-                            &figure.label,
+                            &guarded(&figure.label),
                             "value",
                             &value,
                         ];
@@ -44,12 +46,22 @@ fn rows(
             let value = if column.numeric {
                 plain(value)
             } else {
-                value.clone()
+                guarded(value).into_owned()
             };
-            writer.write_record([section, &table.caption, &number, &column.title, &value])?;
+            let title = guarded(&column.title);
+            writer.write_record([section, &table.caption, &number, &title, &value])?;
         }
     }
     Ok(())
+}
+
+/// A text that a spreadsheet would run as a formula, with a mark that makes it a text: names come out of registers and lists.
+fn guarded(value: &str) -> Cow<'_, str> {
+    if value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']) {
+        Cow::Owned(format!("'{value}"))
+    } else {
+        Cow::Borrowed(value)
+    }
 }
 
 /// A whole number without the commas that people want; anything else as it is.
@@ -61,5 +73,49 @@ fn plain(value: &str) -> String {
         value.replace(',', "")
     } else {
         value.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Section;
+
+    #[test]
+    fn a_name_from_a_register_is_no_formula_in_a_spreadsheet() {
+        let mut table = Table::new("Names", &["Name", "#Count"]);
+        table.rows.push(vec![
+            "=HYPERLINK(\"http://x.test\")".to_owned(),
+            "1,000".to_owned(),
+        ]);
+        table.rows.push(vec!["@SUM(A1)".to_owned(), "2".to_owned()]);
+        table.rows.push(vec!["oakfield".to_owned(), "3".to_owned()]);
+        let document = Document {
+            report: "weekly",
+            title: String::new(),
+            subtitle: String::new(),
+            made: String::new(),
+            sections: vec![Section {
+                heading: "All".to_owned(),
+                parts: vec![Part::Table(table)],
+            }],
+        };
+        let text = String::from_utf8(csv(&document).unwrap()).unwrap();
+        let values: Vec<&str> = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.splitn(5, ',').nth(4))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                "\"'=HYPERLINK(\"\"http://x.test\"\")\"",
+                "1000",
+                "'@SUM(A1)",
+                "2",
+                "oakfield",
+                "3"
+            ]
+        );
     }
 }

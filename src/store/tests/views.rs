@@ -108,3 +108,49 @@ fn an_event_belongs_to_the_most_specific_network_that_was_valid_then() {
             .is_empty()
     );
 }
+
+#[test]
+fn networks_of_one_reach_that_name_two_establishments_place_nothing() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let store = &scratch.store;
+    // The second line begins with the first, as a file with a line pasted twice has it.
+    let both = [10, 1, 0, 0];
+    let end = [10, 1, 255, 255];
+    let lines = [
+        network(both, end, 16, "oakfield", -1000, None),
+        network(both, end, 16, "elmtree", -1000, None),
+        network(
+            [10, 2, 0, 0],
+            [10, 2, 255, 255],
+            16,
+            "oakfield",
+            -1000,
+            None,
+        ),
+        network([10, 2, 0, 0], [10, 2, 255, 255], 16, "elmtree", 0, None),
+    ];
+    let table = crate::record::table("networks").unwrap();
+    store
+        .insert(table, encoded((1..).map(place).zip(&lines)), None)
+        .unwrap();
+    let hits = [(1, -1), (1, 1), (2, -1), (2, 1)].map(|(second, moment)| WebHit {
+        client_ip: Some(IpAddr::from([10, second, 0, 5])),
+        ..WebHit::at(NOW.plus_seconds(moment))
+    });
+    store
+        .insert(web_hits(), encoded((1..).map(place).zip(&hits)), None)
+        .unwrap();
+    const VIEW: Sql = Sql::embedded(
+        "test/disagree",
+        "SELECT establishment FROM v_web_hits ORDER BY frame",
+    );
+    #[derive(Deserialize)]
+    struct Seen {
+        establishment: String,
+    }
+    let seen: Vec<Seen> = store.rows(VIEW, &Params::new()).unwrap();
+    let seen: Vec<&str> = seen.iter().map(|row| row.establishment.as_str()).collect();
+    assert_eq!(seen, ["", "", "oakfield", ""]);
+}
