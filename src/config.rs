@@ -162,7 +162,7 @@ pub enum ConfigError {
     },
     /// No home folder.
     #[error(
-        "no home folder is known: name the data folder with --data-dir and the configuration with --config"
+        "no home folder is known: name the data folder with --data-dir or INVIGIL_DATA_DIR, and the folder of keys with INVIGIL_KEYS_DIR"
     )]
     NoHome,
 }
@@ -237,11 +237,6 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
     ))
 }
 
-/// Whether colour was declined (no-color.org).
-pub fn no_colour() -> bool {
-    variable("NO_COLOR").is_some() || variable("TERM").as_deref() == Some("dumb")
-}
-
 /// What the operator wants logged, as `INVIGIL_LOG` says.
 pub fn log_filter() -> Option<String> {
     variable("INVIGIL_LOG")
@@ -276,7 +271,14 @@ fn read(path: &Path) -> Result<Config, ConfigError> {
     })?;
     toml::from_str(&text).map_err(|error| ConfigError::Invalid {
         path: path.to_owned(),
-        message: error.message().to_owned(),
+        message: match error.span().and_then(|span| text.get(..span.start)) {
+            Some(before) => format!(
+                "line {}: {}",
+                before.matches('\n').count() + 1,
+                error.message()
+            ),
+            None => error.message().to_owned(),
+        },
     })
 }
 

@@ -265,6 +265,9 @@ fn run_due(context: &Context, store: &Store, now: Timestamp, zone: &Zone) -> any
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder of reports {}", folder.display()))?;
     let (mut written, mut known) = (0u32, 0u32);
+    if context.config.report.schedule.is_empty() {
+        context.warn("report: nothing is scheduled: [[report.schedule]] of the configuration says what is due when");
+    }
     for line in &context.config.report.schedule {
         let week = due::Weekly::parse(&line.day, &line.at)?.week(zone, now);
         for place in places(line, store)? {
