@@ -87,7 +87,6 @@ run 0 invigil ledger verify
 chapter "Done in $((SECONDS - started)) s. To look at:"
 printf '  %s\n' demo/reports/*.html "$package/VERIFY.md" "$package/data/records" "$package/data/gates.json" \
     "$region/STORIES.md (what was planted)"
-printf '\n  Go on with: export INVIGIL_CONFIG=%s INVIGIL_DATA_DIR=%s INVIGIL_KEYS_DIR=%s\n' \
-    "$INVIGIL_CONFIG" "$INVIGIL_DATA_DIR" "$INVIGIL_KEYS_DIR"
 [[ "$program" == /* ]] || program="$PWD/$program"
-printf '  (the program is %s)\n' "$program"
+printf '\n  Go on in this folder with:\n  export PATH="%s:$PATH" INVIGIL_CONFIG=demo/invigil.toml INVIGIL_DATA_DIR=demo/data INVIGIL_KEYS_DIR=demo/keys\n' \
+    "$(dirname "$program")"

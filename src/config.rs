@@ -302,6 +302,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_sample_has_every_key_and_the_defaults() {
+        let sample = include_str!("../packaging/invigil.toml");
+        let config: Config = toml::from_str(sample).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        // Each line that is commented out is a key, too: with all of them it is still a configuration.
+        let all: String = sample
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(key) if key.starts_with('[') || key.contains(" = ") => format!("{key}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config: Config = toml::from_str(&all).unwrap();
+        assert_eq!(config.report.schedule.len(), 1);
+        assert_eq!(config.store.database.as_deref(), Some("invigil"));
+        assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("invigil.toml");
+        std::fs::write(&path, "[time]\n\n[captrue]\nx = 1\n").unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("line 3: unknown field"), "{error}");
+    }
+
+    #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<Config>("[capture]\nactive_timeout_secnods = 1").is_err());
         let config: Config = toml::from_str("[capture]\nidle_timeout_seconds = 60").unwrap();

@@ -80,7 +80,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         print_findings(context, &found.findings)?;
     }
     context.tell(format!(
-        "audit: {} findings, {kept} new or changed, by {} rules, from {since} until {until}",
+        "audit: findings {}, new or changed {kept}; rules {}; from {since} until {until}",
         found.findings.len(),
         found.rules.len(),
     ));

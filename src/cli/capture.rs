@@ -78,7 +78,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let options = meter_options(args, context)?;
     args.output.check()?;
-    let counts = match args.output.format() {
+    let counts = match args.output.format(context) {
         Some(_) => print(args, context, &options)?,
         None => store(args, context, &options)?,
     };
@@ -103,7 +103,10 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
 }
 
 fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
-    let format = args.output.format().context("the store is no output")?;
+    let format = args
+        .output
+        .format(context)
+        .context("the store is no output")?;
     let lists = lists::load(&context.places.data)?;
     let mut total = CaptureCounts::default();
     let mut output = args.output.open(

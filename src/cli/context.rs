@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
-use crate::ledger::{Act, ContentKept, Ledger, LedgerKeys, NameRevealed};
+use crate::ledger::{Act, ContentKept, Ledger, LedgerError, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
 use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Tokens};
@@ -162,7 +162,20 @@ impl Context {
             records: *keys.key(Purpose::LedgerRecords),
         };
         let folder = self.places.data.join("ledger");
-        let ledger = Ledger::open(&folder, &ledger_keys, &self.config.provider.ledger_origin)?;
+        let origin = &self.config.provider.ledger_origin;
+        let ledger = match Ledger::open(&folder, &ledger_keys, origin) {
+            Err(LedgerError::BadHead) => {
+                // A changed configuration must not look like a forged ledger.
+                let head = std::fs::read_to_string(folder.join("head")).unwrap_or_default();
+                match head.lines().next() {
+                    Some(known) if known != origin => anyhow::bail!(
+                        "the ledger of the data folder is called {known:?}, and provider.ledger_origin in the configuration says {origin:?}: a ledger keeps its name, so name it there as it is"
+                    ),
+                    _ => return Err(LedgerError::BadHead.into()),
+                }
+            }
+            opened => opened?,
+        };
         if ledger.repaired() > 0 {
             self.warn(format!(
                 "the ledger ended in {} bytes of an entry that was never acknowledged; they were cut off",

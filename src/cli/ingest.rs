@@ -73,7 +73,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let settings = settings(args, context)?;
     args.output.check()?;
-    let counts = match args.output.format() {
+    let counts = match args.output.format(context) {
         Some(format) => print(args, context, &settings, format)?,
         None => store(args, context, &settings)?,
     };

@@ -47,10 +47,11 @@ pub(super) enum To {
 }
 
 impl OutputArgs {
-    /// The form of the output; none for the store.
-    pub(super) fn format(&self) -> Option<OutputFormat> {
+    /// The form of the output; none for the store. With `--json` a table is JSON.
+    pub(super) fn format(&self, context: &Context) -> Option<OutputFormat> {
         match self.to {
             To::Store => None,
+            To::Table if context.json => Some(OutputFormat::Json),
             To::Table => Some(OutputFormat::Table),
             To::Json => Some(OutputFormat::Json),
             To::Jsonl => Some(OutputFormat::Jsonl),

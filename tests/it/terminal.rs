@@ -1,4 +1,4 @@
-//! What a person sees on a terminal: the answer and nothing else.
+//! What a person sees: on a terminal the answer and nothing else, and a refusal where something cannot be done as asked.
 
 use std::process::{Command, Stdio};
 
@@ -48,6 +48,51 @@ fn a_terminal_shows_the_answer_and_nothing_of_the_engine() {
             shown.starts_with('┌') && !shown.contains('\u{1b}'),
             "{shown}"
         );
+    }
+}
+
+#[test]
+fn a_ledger_under_another_name_is_told_as_that_and_not_as_forged() {
+    let home = Home::without_engine();
+    let list = home.path("list.txt");
+    std::fs::write(&list, "games.example\n").unwrap();
+    let add = [
+        "lists",
+        "add",
+        "games",
+        "--kind",
+        "plain",
+        "--category",
+        "games",
+    ];
+    home.ends(0, &[&add[..], &[list.to_str().unwrap()]].concat());
+    let config = home.path("other.toml");
+    std::fs::write(
+        &config,
+        "[provider]\nledger_origin = \"other.example/ledger\"\n",
+    )
+    .unwrap();
+    let output = home.run(&["--config", config.to_str().unwrap(), "ledger", "verify"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("provider.ledger_origin"), "{said}");
+}
+
+#[test]
+fn what_is_asked_for_is_not_passed_over_in_silence() {
+    let home = Home::without_engine();
+    for arguments in [
+        &["capture", "-r", "x.pcap", "--filter", "port 80"][..],
+        &["capture", "-r", "x.pcap", "--seconds", "1"],
+        &["capture", "-r", "x.pcap", "--snaplen", "96"],
+        &["ingest", "-o", "x.jsonl", "x.log"],
+        &["ingest", "--records", "flows", "x.log"],
+    ] {
+        let output = home.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        let goes_with = said.contains("cannot be used with") || said.contains("goes with");
+        assert!(goes_with, "{arguments:?}: {said}");
     }
 }
 
