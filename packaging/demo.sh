@@ -88,5 +88,6 @@ chapter "Done in $((SECONDS - started)) s. To look at:"
 printf '  %s\n' demo/reports/*.html "$package/VERIFY.md" "$package/data/records" "$package/data/gates.json" \
     "$region/STORIES.md (what was planted)"
 [[ "$program" == /* ]] || program="$PWD/$program"
+# shellcheck disable=SC2016
 printf '\n  Go on in this folder with:\n  export PATH="%s:$PATH" INVIGIL_CONFIG=demo/invigil.toml INVIGIL_DATA_DIR=demo/data INVIGIL_KEYS_DIR=demo/keys\n' \
     "$(dirname "$program")"
