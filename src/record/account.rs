@@ -47,6 +47,23 @@ impl AccountToken {
     }
 }
 
+impl AccountToken {
+    /// The 32 digits as they stand in the store: each row has them, so they are made without the machinery of printing.
+    pub fn digits(&self) -> [u8; 32] {
+        let mut digits = [b'0'; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 0x0f]) {
+                *digit = if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + nibble - 10
+                };
+            }
+        }
+        digits
+    }
+}
+
 impl fmt::Display for AccountToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
@@ -81,5 +98,9 @@ mod tests {
         let token = AccountToken([7; 16]);
         assert_eq!(AccountToken::parse(&token.to_string()), Some(token));
         assert_eq!(AccountToken::parse("07"), None);
+        let token = AccountToken([
+            0x0f, 0xa9, 0x10, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0x9a,
+        ]);
+        assert_eq!(token.digits().as_slice(), token.to_string().as_bytes());
     }
 }

@@ -335,8 +335,9 @@ impl<T: Tokens> Encoder for RowBinary<'_, T> {
         self.out.extend_from_slice(value.as_bytes());
     }
     fn account(&mut self, value: &AccountText) {
-        let token = self.tokens.token(value);
-        self.text(&token.to_string());
+        let digits = self.tokens.token(value).digits();
+        self.length(digits.len());
+        self.out.extend_from_slice(&digits);
     }
     fn sums(&mut self, value: &BTreeMap<&'static str, u64>) {
         self.length(value.len());

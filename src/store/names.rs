@@ -8,6 +8,8 @@ use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use ring::hmac;
 
 use super::sealed::{SealError, SealKey};
@@ -18,7 +20,8 @@ pub struct Names {
     token_key: hmac::Key,
     seal_key: SealKey,
     file: PathBuf,
-    made: BTreeMap<String, AccountToken>,
+    /// By the name as it is written. Names are anybody's choice, so the hash has a seed of its own.
+    made: HashMap<String, AccountToken, RandomState>,
     known: BTreeSet<AccountToken>,
     fresh: BTreeMap<AccountToken, String>,
 }
@@ -64,7 +67,7 @@ impl Names {
             token_key: hmac::Key::new(hmac::HMAC_SHA256, token_key),
             seal_key: SealKey::new(seal_key)?,
             file: data.join("names.sealed"),
-            made: BTreeMap::new(),
+            made: HashMap::default(),
             known: BTreeSet::new(),
             fresh: BTreeMap::new(),
         };
@@ -156,22 +159,22 @@ impl Names {
 
 impl Tokens for Names {
     fn token(&mut self, account: &AccountText) -> AccountToken {
-        let name = account.normal();
-        if let Some(token) = self.made.get(&name) {
+        if let Some(token) = self.made.get(account.reveal()) {
             return *token;
         }
+        let name = account.normal();
         let tag = hmac::sign(&self.token_key, name.as_bytes());
         let mut token = AccountToken([0; 16]);
         for (to, from) in token.0.iter_mut().zip(tag.as_ref()) {
             *to = *from;
         }
         if !self.known.contains(&token) {
-            self.fresh.insert(token, name.clone());
+            self.fresh.insert(token, name);
         }
         if self.made.len() >= NAMES_AT_HAND {
             self.made.clear();
         }
-        self.made.insert(name, token);
+        self.made.insert(account.reveal().to_owned(), token);
         token
     }
 }
