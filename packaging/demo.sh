@@ -17,7 +17,7 @@ export INVIGIL_CONFIG="$PWD/demo/invigil.toml" INVIGIL_DATA_DIR="$PWD/demo/data"
 
 chapter() { printf '\n== %s\n\n' "$*"; }
 fail() {
-    printf '\ndemo: this should not have happened: exit %s of the command above\n' "$1" >&2
+    printf '\ndemo: this should not have happened: the command above ended with exit %s\n' "$1" >&2
     exit 1
 }
 # run CODES invigil ...: prints the command and runs it; any other exit code ends the demonstration.
@@ -28,6 +28,16 @@ run() {
     "$program" "$@" || code=$?
     [[ "$allowed" == *",$code,"* ]] || fail "$code"
     LAST=$code
+}
+# refused GATE invigil ...: the same for a request that this gate must refuse; a command that fails otherwise is no refusal.
+refused() {
+    local gate="$1" code=0 said
+    shift 2
+    printf '$ invigil %s\n' "$*"
+    said=$("$program" "$@" 2>&1) || code=$?
+    printf '%s\n' "$said"
+    [ "$code" -eq 2 ] || fail "$code"
+    [[ "$said" == *"the request is refused"*"$gate:"* ]] || fail "$code, and for another reason than $gate"
 }
 
 chapter "1. The registers: whose network, link, account and device is what"
@@ -62,7 +72,8 @@ run 0 invigil report weekly --for hawthorn --until 2026-03-16T00:00:00Z --as htm
 run 0 invigil report trend --until 2026-03-16T00:00:00Z --as html -o demo/reports/trend.html
 
 chapter "8. A council asks for connection records, which Parliament has forbidden: refused, and recorded"
-run 2 invigil evidence export --request "$region/requests/council.toml" --out demo/evidence --keep-folder
+refused local_authority_without_connection_records \
+    invigil evidence export --request "$region/requests/council.toml" --out demo/evidence --keep-folder
 
 chapter "9. A lawful request, answered with a package that a stranger can check"
 run 0 invigil evidence export --request "$region/requests/police.toml" --out demo/evidence --keep-folder
@@ -76,4 +87,7 @@ run 0 invigil ledger verify
 chapter "Done in $((SECONDS - started)) s. To look at:"
 printf '  %s\n' demo/reports/*.html "$package/VERIFY.md" "$package/data/records" "$package/data/gates.json" \
     "$region/STORIES.md (what was planted)"
-printf '\n  Go on with: export INVIGIL_CONFIG=%s INVIGIL_DATA_DIR=%s INVIGIL_KEYS_DIR=%s\n' demo/invigil.toml demo/data demo/keys
+[[ "$program" == /* ]] || program="$PWD/$program"
+# shellcheck disable=SC2016
+printf '\n  Go on in this folder with:\n  export PATH="%s:$PATH" INVIGIL_CONFIG=demo/invigil.toml INVIGIL_DATA_DIR=demo/data INVIGIL_KEYS_DIR=demo/keys\n' \
+    "$(dirname "$program")"

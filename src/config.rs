@@ -162,7 +162,7 @@ pub enum ConfigError {
     },
     /// No home folder.
     #[error(
-        "no home folder is known: name the data folder with --data-dir and the configuration with --config"
+        "no home folder is known: name the data folder with --data-dir or INVIGIL_DATA_DIR, and the folder of keys with INVIGIL_KEYS_DIR"
     )]
     NoHome,
 }
@@ -237,11 +237,6 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
     ))
 }
 
-/// Whether colour was declined (no-color.org).
-pub fn no_colour() -> bool {
-    variable("NO_COLOR").is_some() || variable("TERM").as_deref() == Some("dumb")
-}
-
 /// What the operator wants logged, as `INVIGIL_LOG` says.
 pub fn log_filter() -> Option<String> {
     variable("INVIGIL_LOG")
@@ -276,7 +271,14 @@ fn read(path: &Path) -> Result<Config, ConfigError> {
     })?;
     toml::from_str(&text).map_err(|error| ConfigError::Invalid {
         path: path.to_owned(),
-        message: error.message().to_owned(),
+        message: match error.span().and_then(|span| text.get(..span.start)) {
+            Some(before) => format!(
+                "line {}: {}",
+                before.matches('\n').count() + 1,
+                error.message()
+            ),
+            None => error.message().to_owned(),
+        },
     })
 }
 
@@ -298,6 +300,34 @@ fn variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sample_has_every_key_and_the_defaults() {
+        let sample = include_str!("../packaging/invigil.toml");
+        let config: Config = toml::from_str(sample).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        // Each line that is commented out is a key, too: with all of them it is still a configuration.
+        let all: String = sample
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(key) if key.starts_with('[') || key.contains(" = ") => format!("{key}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config: Config = toml::from_str(&all).unwrap();
+        assert_eq!(config.report.schedule.len(), 1);
+        assert_eq!(config.store.database.as_deref(), Some("invigil"));
+        assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("invigil.toml");
+        std::fs::write(&path, "[time]\n\n[captrue]\nx = 1\n").unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("line 3: unknown field"), "{error}");
+    }
 
     #[test]
     fn an_unknown_key_is_refused() {

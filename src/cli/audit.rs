@@ -3,12 +3,12 @@
 use anyhow::{Context as _, bail};
 
 use crate::clock;
-use crate::detect::{Asked, Audit, DetectSettings, audit, keep};
+use crate::detect::{Asked, Audit, DetectSettings, RULES, audit, keep};
 use crate::ledger::{Act, AuditRun, Digest};
 use crate::record::{Finding, Network, Timestamp};
 
 use super::context::{Context, Exit};
-use super::findings::{finding_json, print_findings};
+use super::findings::{finding_json, known_establishment, print_findings};
 use super::who::{attribution, moment, zone};
 
 /// Run the rules over a window of time.
@@ -26,7 +26,7 @@ pub struct Args {
     /// Only findings of this establishment.
     #[arg(long, value_name = "NAME")]
     establishment: Option<String>,
-    /// Only this rule; may be given several times.
+    /// Only this rule; may be given several times. The rules: category_hit, vpn_tunnel, sustained_high_volume, misuse_rising.
     #[arg(long = "rule", value_name = "ID")]
     rules: Vec<String>,
     /// The far end of an establishment's own site-to-site tunnel; may be given several times.
@@ -67,7 +67,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         &known.known_backup_peers,
         &args.known_backup_peer,
     )?;
+    known_rules(&args.rules)?;
     let store = context.store()?;
+    known_establishment(&store, args.establishment.as_deref())?;
     let found = audit(&store, &asked, now, &settings)?;
     let kept = keep(&store, &found.findings)?;
     let withdrawn = keep(&store, &found.withdrawn)?;
@@ -79,7 +81,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         print_findings(context, &found.findings)?;
     }
     context.tell(format!(
-        "audit: {} findings, {kept} new or changed, by {} rules, from {since} until {until}",
+        "audit: findings {}, new or changed {kept}; rules {}; from {since} until {until}",
         found.findings.len(),
         found.rules.len(),
     ));
@@ -104,6 +106,16 @@ fn peers(key: &str, configured: &[String], named: &[Network]) -> anyhow::Result<
         peers.push(network);
     }
     Ok(peers)
+}
+
+fn known_rules(named: &[String]) -> anyhow::Result<()> {
+    for name in named {
+        let known: Vec<&str> = RULES.iter().map(|rule| rule.heading().id).collect();
+        if !known.contains(&name.as_str()) {
+            bail!("there is no rule {name:?}: it can be {}", known.join(", "));
+        }
+    }
+    Ok(())
 }
 
 fn record(context: &Context, asked: &Asked, found: &Audit) -> anyhow::Result<()> {

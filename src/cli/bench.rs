@@ -27,7 +27,7 @@ pub struct Args {
     #[command(subcommand)]
     what: What,
     /// How many times each is run.
-    #[arg(long, default_value_t = 5, global = true)]
+    #[arg(long, value_name = "N", default_value_t = 5, global = true, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::ArgGroup;
 use serde_json::json;
 
-use crate::capture::{Device, DeviceOptions};
+use crate::capture::{CaptureError, Device, DeviceOptions};
 use crate::classify::ListIndex;
 use crate::clock;
 use crate::config::ContentPolicy;
@@ -43,18 +43,29 @@ pub struct Args {
     #[arg(short, long, value_name = "DEVICE")]
     interface: Option<String>,
     /// Keep only what this filter lets pass, in libpcap's language; devices only.
-    #[arg(long, value_name = "FILTER", requires = "interface")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        requires = "interface",
+        conflicts_with = "read"
+    )]
     filter: Option<String>,
     /// Bytes kept of each frame while it is looked at; devices only.
     #[arg(
         long,
         value_name = "BYTES",
         default_value_t = 65_535,
-        requires = "interface"
+        value_parser = clap::value_parser!(u32).range(64..=262_144),
+        conflicts_with = "read"
     )]
     snaplen: u32,
     /// Stop after so many seconds; devices only.
-    #[arg(long, value_name = "SECONDS", requires = "interface")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "interface",
+        conflicts_with = "read"
+    )]
     seconds: Option<u64>,
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
@@ -66,7 +77,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let options = meter_options(args, context)?;
-    let counts = match args.output.format() {
+    args.output.check()?;
+    let counts = match args.output.format(context) {
         Some(_) => print(args, context, &options)?,
         None => store(args, context, &options)?,
     };
@@ -91,7 +103,10 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
 }
 
 fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
-    let format = args.output.format().context("the store is no output")?;
+    let format = args
+        .output
+        .format(context)
+        .context("the store is no output")?;
     let lists = lists::load(&context.places.data)?;
     let mut total = CaptureCounts::default();
     let mut output = args.output.open(
@@ -229,8 +244,7 @@ fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<P
         filter: args.filter.clone(),
         ..DeviceOptions::default()
     };
-    let device = Device::open(name, &options)
-        .context("capturing needs root, or the capability cap_net_raw on the program; see the devices with `ip link`")?;
+    let device = open_device(name, &options)?;
     let told_to_stop = stop::when_told()?;
     let since = clock::Stopwatch::start();
     let limit = args.seconds;
@@ -249,6 +263,20 @@ fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<P
     Ok(Packets::Device {
         device,
         pace: Box::new(pace),
+    })
+}
+
+/// The remedy depends on what is wrong, so it is said after the reason.
+fn open_device(name: &str, options: &DeviceOptions) -> anyhow::Result<Device> {
+    Device::open(name, options).map_err(|error| {
+        let remedy = match &error {
+            CaptureError::Open { .. } => {
+                "see the devices with `ip link`; capturing needs root, or the capability cap_net_raw on the program"
+            }
+            CaptureError::Filter { .. } => "`man pcap-filter` has the language of filters",
+            _ => return anyhow::Error::new(error),
+        };
+        anyhow::anyhow!("{:#} ({remedy})", anyhow::Error::new(error))
     })
 }
 

@@ -1,6 +1,5 @@
 //! What every command has at hand: places, configuration, keys, and where it prints.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -11,9 +10,9 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
-use crate::ledger::{Act, ContentKept, Ledger, LedgerKeys, NameRevealed};
+use crate::ledger::{Act, ContentKept, Ledger, LedgerError, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
-use crate::pipeline::output::OutputFormat;
+use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
@@ -116,7 +115,12 @@ impl Context {
 
     /// The store: the engine in the data folder, or the server that the configuration names.
     pub fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.store_settings()?)?)
+        let opened = Store::open(&self.store_settings()?);
+        if self.config.store.url.is_none() {
+            return Ok(opened?);
+        }
+        // The server's address may hold a password: it is told where it stands, not what it is.
+        opened.context("cannot use the ClickHouse server that store.url in the configuration names")
     }
 
     /// Where the store is and how it is opened.
@@ -158,7 +162,20 @@ impl Context {
             records: *keys.key(Purpose::LedgerRecords),
         };
         let folder = self.places.data.join("ledger");
-        let ledger = Ledger::open(&folder, &ledger_keys, &self.config.provider.ledger_origin)?;
+        let origin = &self.config.provider.ledger_origin;
+        let ledger = match Ledger::open(&folder, &ledger_keys, origin) {
+            Err(LedgerError::BadHead) => {
+                // A changed configuration must not look like a forged ledger.
+                let head = std::fs::read_to_string(folder.join("head")).unwrap_or_default();
+                match head.lines().next() {
+                    Some(known) if known != origin => anyhow::bail!(
+                        "the ledger of the data folder is called {known:?}, and provider.ledger_origin in the configuration says {origin:?}: a ledger keeps its name, so name it there as it is"
+                    ),
+                    _ => return Err(LedgerError::BadHead.into()),
+                }
+            }
+            opened => opened?,
+        };
         if ledger.repaired() > 0 {
             self.warn(format!(
                 "the ledger ended in {} bytes of an entry that was never acknowledged; they were cut off",
@@ -188,8 +205,8 @@ impl Context {
     }
 
     /// Where data is printed.
-    pub fn out(&self) -> io::BufWriter<io::StdoutLock<'static>> {
-        io::BufWriter::new(io::stdout().lock())
+    pub fn out(&self) -> io::BufWriter<StandardOutput> {
+        standard_output()
     }
 
     /// Tells the person something beside the data, on standard error, unless it is unwanted.
@@ -202,7 +219,8 @@ impl Context {
     /// Tells the person something that must not be missed, on standard error.
     pub fn warn(&self, text: impl std::fmt::Display) {
         // A closed standard error is no reason to stop the work.
-        drop(writeln!(io::stderr().lock(), "{text}"));
+        let text = text.to_string();
+        drop(writeln!(io::stderr().lock(), "{}", printable(&text)));
     }
 
     /// Prints a JSON value, for `--json`.
@@ -213,34 +231,153 @@ impl Context {
         Ok(out.flush()?)
     }
 
-    /// Prints a table with a heading; as wide as the terminal, or as it needs where there is none.
+    /// Prints a table with a heading; where it is wider than the terminal, its widest column is wrapped, and where that
+    /// would leave nothing to read, each row is printed as lines of its own.
     pub fn print_table(&self, heading: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| row.iter().map(|cell| printable_line(cell)).collect())
+            .collect();
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-        if io::stdout().is_terminal() {
-            table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-        }
-        table.set_header(heading);
-        for row in rows {
-            table.add_row(row.iter().map(|cell| printable(cell)));
-        }
+        // A terminal that does not know its width says nought.
+        let width = match io::stdout().is_terminal() {
+            true => table.width().filter(|width| *width > 0),
+            false => None,
+        };
+        let text = match width.map_or(Layout::Whole, |width| layout(heading, &rows, width)) {
+            Layout::Lines => lines(heading, &rows),
+            other => {
+                table.set_header(heading).add_rows(&rows);
+                if let Layout::Wrapped { column } = other {
+                    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+                    let whole = comfy_table::ColumnConstraint::ContentWidth;
+                    let others = table.column_iter_mut().enumerate();
+                    others.for_each(|(at, one)| {
+                        if at != column {
+                            one.set_constraint(whole);
+                        }
+                    });
+                } else {
+                    table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
+                }
+                format!("{table}\n")
+            }
+        };
         let mut out = self.out();
-        writeln!(out, "{table}")?;
+        out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
     }
 }
 
-/// A text for a terminal: what would steer it, or turn the reading direction, is shown as a replacement
-/// character. Names come out of logs and registers, which others write.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// How a table meets its terminal.
+#[derive(Debug, PartialEq, Eq)]
+enum Layout {
+    /// As it is.
+    Whole,
+    /// With its widest column wrapped.
+    Wrapped {
+        /// Which.
+        column: usize,
+    },
+    /// Each row as lines of its own.
+    Lines,
+}
+
+/// A column that is wrapped keeps at least so many characters.
+const NARROWEST: usize = 20;
+
+fn layout(heading: &[&str], rows: &[Vec<String>], width: u16) -> Layout {
+    let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at));
+    let widths: Vec<usize> = heading
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let widest = cells(at).map(|cell| cell.chars().count()).max();
+            widest.unwrap_or(0).max(name.chars().count())
+        })
+        .collect();
+    // Two spaces and a line around each column, and the last line.
+    let whole: usize = widths.iter().map(|width| width + 3).sum::<usize>() + 1;
+    let Some((column, widest)) = widths.iter().enumerate().max_by_key(|(_, width)| **width) else {
+        return Layout::Whole;
     };
-    if text.contains(steers) {
-        Cow::Owned(text.replace(steers, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
+    match usize::from(width) {
+        width if whole <= width => Layout::Whole,
+        width if whole - widest + NARROWEST.min(*widest) <= width => Layout::Wrapped { column },
+        _ => Layout::Lines,
+    }
+}
+
+/// Rows as lines, each with the name of its column; what is empty is left out.
+fn lines(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let label = heading.iter().map(|name| name.chars().count()).max();
+    let label = label.unwrap_or(0);
+    let mut text = String::new();
+    for row in rows {
+        for (name, cell) in heading.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
+            text.push_str(&format!("{name:<label$}  {cell}\n"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Where data is printed. A terminal gets no control characters: data comes from the wire and from strangers' files,
+/// and must not steer what a person sees.
+#[derive(Debug)]
+pub struct StandardOutput {
+    stdout: io::StdoutLock<'static>,
+    guard: Option<Guard>,
+}
+
+/// Standard output, guarded if it is a terminal.
+pub fn standard_output() -> io::BufWriter<StandardOutput> {
+    let stdout = io::stdout();
+    let guard = stdout.is_terminal().then(Guard::default);
+    io::BufWriter::new(StandardOutput {
+        stdout: stdout.lock(),
+        guard,
+    })
+}
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.guard {
+            None => self.stdout.write(bytes),
+            Some(guard) => {
+                self.stdout.write_all(&guard.pass(bytes))?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}
+
+/// Puts question marks in the place of control characters, but for ends of lines and tabs; a character may be cut
+/// between two writes.
+#[derive(Debug, Default)]
+struct Guard {
+    /// Whether the last byte was 0xC2, which begins the control characters beyond ASCII.
+    began: bool,
+}
+
+impl Guard {
+    fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let clean = |&byte: &u8| {
+            let second = std::mem::replace(&mut self.began, byte == 0xC2);
+            match byte {
+                b'\n' | b'\t' => byte,
+                0..0x20 | 0x7F => b'?',
+                // What comes out is a printable character of Latin-1.
+                0x80..=0x9F if second => 0xBF,
+                _ => byte,
+            }
+        };
+        bytes.iter().map(clean).collect()
     }
 }
 
@@ -301,11 +438,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_does_not_steer_the_terminal() {
-        assert_eq!(
-            printable("a\u{1b}[2Jb\r\nc\u{202e}d"),
-            "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d"
-        );
-        assert!(matches!(printable("Ysgol Dŵr"), Cow::Borrowed(_)));
+    fn a_table_keeps_to_the_width_of_its_terminal() {
+        let heading = ["id", "what"];
+        let rows = [vec!["7".to_owned(), "x".repeat(60)]];
+        assert_eq!(layout(&heading, &rows, 80), Layout::Whole);
+        assert_eq!(layout(&heading, &rows, 40), Layout::Wrapped { column: 1 });
+        assert_eq!(layout(&heading, &rows, 20), Layout::Lines);
+        let text = lines(&heading, &[vec!["7".to_owned(), "x".to_owned()]]);
+        assert_eq!(text, "id    7\nwhat  x\n\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_pass_to_a_terminal_even_when_they_are_cut() {
+        let mut guard = Guard::default();
+        assert_eq!(guard.pass(b"a\x1b[31m\tb\r\n"), b"a?[31m\tb?\n");
+        let mut shown = guard.pass(b"x\xC2");
+        shown.extend(guard.pass(b"\x9B31m \xC3\x9F"));
+        assert_eq!(String::from_utf8(shown).unwrap(), "x\u{bf}31m \u{df}");
     }
 }

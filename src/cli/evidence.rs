@@ -15,6 +15,7 @@ use crate::evidence::{
 };
 use crate::keys::{KeyRing, Purpose};
 use crate::ledger::{Ledger, VerifyKey};
+use crate::pipeline::output::printable;
 use crate::record::{AccountText, Tokens as _};
 
 use super::context::{Context, Exit};
@@ -59,7 +60,7 @@ struct ExportArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 struct VerifyArgs {
-    /// The package's folder.
+    /// The package's folder; a sealed one is opened first, with `invigil evidence open`.
     path: PathBuf,
     /// The signer's public key, which did not come with the package.
     #[arg(long, value_name = "FILE")]
@@ -105,7 +106,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
     let text = read(&args.request)?;
-    let request = Request::parse(&text)?;
+    let request = Request::parse(&text)
+        .with_context(|| format!("cannot answer {}", args.request.display()))?;
     let keys = sealing_keys(args, &request)?;
     let sealed_to = recipients(&keys)?;
     ensure!(
@@ -227,7 +229,7 @@ fn tell(
     out.flush()?;
     let withheld = |counts: &std::collections::BTreeMap<&str, u64>| counts.values().sum::<u64>();
     context.tell(format!(
-        "{} rows ({} withheld), {} original lines ({} withheld and proved); check it with --signer {}",
+        "rows {} (withheld {}); original lines {} (withheld and proved {}); check it with --signer {}",
         summary.rows,
         withheld(&summary.rows_withheld),
         summary.originals,
@@ -265,7 +267,7 @@ fn check(args: &VerifyArgs, context: &Context) -> anyhow::Result<Exit> {
         context.print_json(&json!({"state": state, "text": text, "file": file}))?;
     } else {
         let mut out = context.out();
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", printable(&text))?;
         out.flush()?;
     }
     Ok(exit)

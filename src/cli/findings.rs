@@ -6,9 +6,12 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::detect::{known_findings, rule};
+use crate::pipeline::output::printable_line;
 use crate::record::{Finding, Timestamp};
+use crate::report::establishments;
+use crate::store::Store;
 
-use super::context::{Context, Exit, printable};
+use super::context::{Context, Exit};
 use super::who::{moment, zone};
 
 /// List findings, or show one in full.
@@ -55,6 +58,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         } => {
             let since = since.unwrap_or(always.0);
             let until = until.unwrap_or(always.1);
+            known_establishment(&store, establishment.as_deref())?;
             let found = known_findings(&store, since, until, establishment.as_deref(), None)?;
             if context.json {
                 context.print_json(&found.iter().map(finding_json).collect())?;
@@ -85,9 +89,19 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
 }
 
-/// Prints findings as a table.
+/// A name that no register has is refused: "no findings" must not be what a slip of the pen looks like.
+pub(super) fn known_establishment(store: &Store, named: Option<&str>) -> anyhow::Result<()> {
+    let Some(name) = named else { return Ok(()) };
+    if !establishments(store)?.contains_key(name) {
+        bail!(
+            "no register has an establishment {name:?}: see `invigil register establishments list`"
+        );
+    }
+    Ok(())
+}
+
+/// Prints findings as a table. What was found says where and when, so that the table fits a terminal.
 pub(super) fn print_findings(context: &Context, findings: &[Finding]) -> anyhow::Result<()> {
-    let zone = zone(context)?;
     let rows: Vec<Vec<String>> = findings
         .iter()
         .map(|finding| {
@@ -95,27 +109,14 @@ pub(super) fn print_findings(context: &Context, findings: &[Finding]) -> anyhow:
                 finding.finding_id.to_string().chars().take(12).collect(),
                 finding.severity.to_string(),
                 finding.rule.0.to_string(),
-                finding.establishment.0.to_string(),
                 who(finding),
-                zone.local(finding.window_from)
-                    .strftime("%Y-%m-%d %H:%M")
-                    .to_string(),
                 finding.score.to_string(),
                 finding.summary.clone(),
             ]
         })
         .collect();
     context.print_table(
-        &[
-            "finding",
-            "severity",
-            "rule",
-            "establishment",
-            "who",
-            "from",
-            "score",
-            "what",
-        ],
+        &["finding", "severity", "rule", "who", "score", "what"],
         &rows,
     )
 }
@@ -131,7 +132,7 @@ fn who(finding: &Finding) -> String {
 fn show(context: &Context, finding: &Finding) -> anyhow::Result<()> {
     let zone = zone(context)?;
     let mut out = context.out();
-    let mut line = |label: &str, text: &str| writeln!(out, "{label:<14} {}", printable(text));
+    let mut line = |label: &str, text: &str| writeln!(out, "{label:<14} {}", printable_line(text));
     line("finding", &finding.finding_id.to_string())?;
     line("rule", &finding.rule.0)?;
     line("severity", finding.severity.as_str())?;

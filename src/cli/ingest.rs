@@ -72,7 +72,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return list_formats(context);
     }
     let settings = settings(args, context)?;
-    let counts = match args.output.format() {
+    args.output.check()?;
+    let counts = match args.output.format(context) {
         Some(format) => print(args, context, &settings, format)?,
         None => store(args, context, &settings)?,
     };
@@ -237,7 +238,7 @@ fn format_of(
     let (likeliest, input) = detect(input)?;
     let Some(input) = input else { return Ok(None) };
     let format = likeliest.with_context(|| {
-        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`)")
+        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`); captures are read with `invigil capture -r`, registers with `invigil register KIND import`")
     })?;
     Ok(Some((format, input)))
 }

@@ -174,6 +174,9 @@ fn verify(context: &Context) -> anyhow::Result<Exit> {
     let verified = match context.ledger().and_then(|ledger| Ok(ledger.verify()?)) {
         Ok(verified) => verified,
         Err(error) if is_damage(&error) => {
+            if context.json {
+                context.print_json(&json!({"whole": false, "reason": format!("{error:#}")}))?;
+            }
             context.warn(format!("WRONG: {error:#}"));
             return Ok(Exit::Found);
         }
@@ -181,6 +184,7 @@ fn verify(context: &Context) -> anyhow::Result<Exit> {
     };
     if context.json {
         context.print_json(&json!({
+            "whole": true,
             "entries": verified.entries,
             "root": verified.root,
             "private": verified.private,

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::pipeline::output::printable;
 use context::{Context, Exit, GlobalArgs};
 
 /// Network flow analyser and log auditor for providers of broadband to schools.
@@ -76,7 +77,11 @@ pub fn main() -> ExitCode {
         Ok(Exit::SumsDoNotAddUp) => ExitCode::from(3),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            drop(writeln!(std::io::stderr().lock(), "invigil: {error:#}"));
+            drop(writeln!(
+                std::io::stderr().lock(),
+                "invigil: {}",
+                printable(&format!("{error:#}"))
+            ));
             let sums = error
                 .chain()
                 .any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
@@ -86,6 +91,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    if let Command::Completions(args) = &cli.command {
+        return completions::run(args);
+    }
     let context = Context::new(&cli.global)?;
     match &cli.command {
         Command::Capture(args) => capture::run(args, &context),
@@ -101,7 +109,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
-        Command::Completions(args) => completions::run(args, &context),
+        Command::Completions(args) => completions::run(args),
     }
 }
 
@@ -125,9 +133,8 @@ fn start_logging(verbose: u8) {
     let started = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_ansi(
-            !crate::config::no_colour() && std::io::IsTerminal::is_terminal(&std::io::stderr()),
-        )
+        // Without colours: the crate's feature for them is off, and asking for them is told to the person at every start.
+        .with_ansi(false)
         .try_init();
     debug_assert!(started.is_ok(), "logging is started once");
 }

@@ -18,10 +18,10 @@ pub(super) struct OutputArgs {
     /// Where records go: into the store, or to standard output (or -o) in this form.
     #[arg(long, value_enum, default_value_t = To::Store)]
     pub(super) to: To,
-    /// Write here instead of standard output; a folder (an existing one, or with a slash at its end) gets a file for each kind.
+    /// Write here instead of standard output, with any --to but the store; a folder (an existing one, or with a slash at its end) gets a file for each kind.
     #[arg(short, long, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
-    /// Which records: `all` (with rejects), `events`, or one kind such as `flows`.
+    /// Which records, with any --to but the store: `all` (with rejects), `events`, or one kind such as `flows`.
     #[arg(long, value_name = "KIND")]
     pub(super) records: Option<String>,
     /// Write the counts here as JSON, too.
@@ -47,16 +47,30 @@ pub(super) enum To {
 }
 
 impl OutputArgs {
-    /// The form of the output; none for the store.
-    pub(super) fn format(&self) -> Option<OutputFormat> {
+    /// The form of the output; none for the store. With `--json` a table is JSON.
+    pub(super) fn format(&self, context: &Context) -> Option<OutputFormat> {
         match self.to {
             To::Store => None,
+            To::Table if context.json => Some(OutputFormat::Json),
             To::Table => Some(OutputFormat::Table),
             To::Json => Some(OutputFormat::Json),
             To::Jsonl => Some(OutputFormat::Jsonl),
             To::Csv => Some(OutputFormat::Csv),
             To::Rowbinary => Some(OutputFormat::RowBinary),
         }
+    }
+
+    /// Refuses what would be passed over in silence: the store takes all records, and nothing is written beside it.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let option = match (&self.output, &self.records) {
+            _ if self.to != To::Store => return Ok(()),
+            (Some(_), _) => "-o",
+            (None, Some(_)) => "--records",
+            (None, None) => return Ok(()),
+        };
+        anyhow::bail!(
+            "{option} goes with records that are written out: say in which form, such as --to jsonl"
+        )
     }
 
     /// Opens the output.

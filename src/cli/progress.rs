@@ -6,6 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pipeline::input::{InputError, InputName, Opened};
 
+use crate::pipeline::output::printable_line;
+
 use super::context::Context;
 
 /// A bar that is taken away when it is dropped.
@@ -29,7 +31,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(name.to_string());
+        bar.set_message(printable_line(&name.to_string()));
         Progress(Some(bar))
     }
 

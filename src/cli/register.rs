@@ -22,7 +22,7 @@ use super::ingest::{counts_json, sentence};
 /// The registers that events are attributed with.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file\ndoes not name stays as it was, and is ended by its valid_to. The first line of a file names its columns."
+    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file does not name stays as it was, and is ended by its valid_to."
 )]
 pub struct Args {
     /// Which register.
@@ -36,7 +36,7 @@ pub struct Args {
 enum Action {
     /// Read a CSV file in.
     Import {
-        /// The file; `-` is standard input.
+        /// The file. Its first line names its columns.
         file: PathBuf,
         /// Write the counts here as JSON, too.
         #[arg(long, value_name = "FILE")]
@@ -65,6 +65,10 @@ fn import(
     counts_file: Option<&std::path::Path>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
+    // A file that is not there, or is a folder, is told as that.
+    if matches!(name, InputName::File(path) if !path.is_file()) {
+        drop(name.open()?);
+    }
     anyhow::ensure!(
         name.is_regular(),
         "a register is read from a file, so that it can be shown again as it was imported: save it and name the file"

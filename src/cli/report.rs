@@ -266,6 +266,9 @@ fn run_due(context: &Context, store: &Store, now: Timestamp, zone: &Zone) -> any
         .with_context(|| format!("cannot make the folder of reports {}", folder.display()))?;
     let _one_at_a_time = lock(&context.places.data)?;
     let (mut written, mut known) = (0u32, 0u32);
+    if context.config.report.schedule.is_empty() {
+        context.warn("report: nothing is scheduled: [[report.schedule]] of the configuration says what is due when");
+    }
     for line in &context.config.report.schedule {
         let week = due::Weekly::parse(&line.day, &line.at)?.week(zone, now);
         for place in places(line, store)? {

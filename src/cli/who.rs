@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use crate::attribute::{Answer, AttributeSettings, Facts, RowRef, STATEMENTS, Span};
 use crate::clock;
 use crate::ledger::{Act, Digest, SearchRun};
+use crate::pipeline::output::printable_line;
 use crate::record::calendar::Zone;
 use crate::record::{AccountToken, Timestamp, Verdict};
 
-use super::context::{Context, Exit, printable};
+use super::context::{Context, Exit};
 
 /// Say who used an address at a moment, and how that is known.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,7 +23,7 @@ use super::context::{Context, Exit, printable};
 )]
 pub struct Args {
     /// The address.
-    #[arg(value_name = "IP")]
+    #[arg(value_name = "IP", value_parser = address)]
     ip: IpAddr,
     /// The moment, with its zone: 2026-03-11T10:34:00Z or 2026-03-11T10:34:00+00:00.
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -33,6 +34,11 @@ pub struct Args {
     /// Why the name must be seen.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| "not an address such as 10.21.4.77 or 2001:db8::7".to_owned())
 }
 
 /// Reads a moment; one without a zone is refused with the reason.
@@ -117,7 +123,8 @@ fn print(
 ) -> anyhow::Result<()> {
     let mut out = context.out();
     let unknown = || "not known".to_owned();
-    let mut line = |label: &str, text: String| writeln!(out, "{label:<14} {}", printable(&text));
+    let mut line =
+        |label: &str, text: String| writeln!(out, "{label:<14} {}", printable_line(&text));
     line("address", args.ip.to_string())?;
     line("moment", format!("{} ({})", args.at, zone.print(args.at)))?;
     line("verdict", answer.verdict.to_string())?;

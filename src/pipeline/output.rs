@@ -80,14 +80,10 @@ impl<'w, T: Tokens> Output<'w, T> {
             Kinds::Events if table.kind == "reject" => return Ok(()),
             _ => {}
         }
-        let first = self.written == 0;
         self.written += 1;
         match self.format {
-            OutputFormat::Json => {
-                let start = if first { "[\n" } else { ",\n" };
-                self.object(place, record, start, "")
-            }
-            OutputFormat::Jsonl => self.object(place, record, "", "\n"),
+            OutputFormat::Json => self.object(place, record, ("[\n", ",\n", ""), "json"),
+            OutputFormat::Jsonl => self.object(place, record, ("", "", "\n"), "jsonl"),
             OutputFormat::Csv => self.csv(place, record),
             OutputFormat::RowBinary => self.row_binary(place, record),
             OutputFormat::Table => self.line(place, record),
@@ -102,6 +98,9 @@ impl<'w, T: Tokens> Output<'w, T> {
             stream.write_all(if self.written == 0 { b"[]\n" } else { b"\n]\n" })?;
         }
         for file in self.files.values_mut() {
+            if self.format == OutputFormat::Json {
+                file.write_all(b"\n]\n")?;
+            }
             file.flush()?;
         }
         match &mut self.target {
@@ -114,13 +113,14 @@ impl<'w, T: Tokens> Output<'w, T> {
         &mut self,
         place: Place,
         record: &R,
-        before: &str,
-        after: &str,
+        (first, next, after): (&str, &str, &str),
+        extension: &str,
     ) -> io::Result<()> {
         let named = !matches!(self.kinds, Kinds::One(_));
         let object = self.json.object(place, record, named);
-        let out = stream(&mut self.target, &mut self.files, record.table(), "jsonl")?.0;
-        out.write_all(before.as_bytes())?;
+        let alone = self.written == 1 && matches!(self.target, Target::Stream(_));
+        let (out, fresh) = stream(&mut self.target, &mut self.files, record.table(), extension)?;
+        out.write_all(if alone || fresh { first } else { next }.as_bytes())?;
         out.write_all(object.as_bytes())?;
         out.write_all(after.as_bytes())
     }
@@ -157,12 +157,13 @@ impl<'w, T: Tokens> Output<'w, T> {
     fn line<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
         let table = record.table();
         let columns = columns_for_the_eye(table);
-        let heading = self.only.is_none_or(|only| only.name != table.name);
+        let other = self.only.is_none_or(|only| only.name != table.name);
         self.only = Some(table);
         let names = CsvRow::heading(table);
         let fields = self.csv.fields(place, record);
-        let out = stream(&mut self.target, &mut self.files, table, "txt")?.0;
-        if heading {
+        let one_stream = matches!(self.target, Target::Stream(_));
+        let (out, fresh) = stream(&mut self.target, &mut self.files, table, "txt")?;
+        if fresh || (one_stream && other) {
             for (name, width) in columns {
                 write!(out, "{name:<width$}  ")?;
             }
@@ -171,8 +172,11 @@ impl<'w, T: Tokens> Output<'w, T> {
         for (name, width) in columns {
             let at = names.iter().position(|column| column == name);
             let text = at.and_then(|at| fields.get(at)).map_or("", String::as_str);
-            let shown: String = printable(text).take(*width).collect();
-            write!(out, "{shown:<width$}  ")?;
+            write!(
+                out,
+                "{:<width$}  ",
+                shortened(&printable_line(text), name, *width)
+            )?;
         }
         writeln!(out)
     }
@@ -221,9 +225,30 @@ fn stream<'t>(
     }
 }
 
-/// What a terminal may be shown of a text from the wire: no control characters.
-fn printable(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().map(|c| if c.is_control() { '?' } else { c })
+/// What a person may be shown of a text from the wire: no control characters, and none that turn the order of letters
+/// round. Ends of lines stay, for messages of several lines.
+pub fn printable(text: &str) -> String {
+    let clean = |c: char| match c {
+        '\n' => c,
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    text.chars().map(clean).collect()
+}
+
+/// The same for a text that stands in a line of its own.
+pub fn printable_line(text: &str) -> String {
+    printable(text).replace('\n', "?")
+}
+
+/// A text that is cut to its column says so; an address is never cut, since its beginning would be another one.
+fn shortened(text: &str, column: &str, width: usize) -> String {
+    if text.chars().count() <= width || column.ends_with("ip") {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(width.saturating_sub(1));
+    kept.chain(['…']).collect()
 }
 
 /// The columns that tell most, with their widths.
@@ -324,6 +349,43 @@ mod tests {
                 .lines()
                 .all(|line| line.starts_with("{\"record\":\"web_hit\""))
         );
+    }
+
+    #[test]
+    fn a_folder_gets_a_whole_json_array_for_each_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::Folder(folder.path().to_owned());
+        let mut output = Output::new(OutputFormat::Json, Kinds::All, target, Zeroes);
+        let place = Place {
+            source: SourceId([0; 16]),
+            frame: 1,
+            ordinal: 0,
+        };
+        let hit = WebHit::at(Timestamp::from_seconds(0));
+        let reject = Reject {
+            time: None,
+            reason: RejectReason::BadTime,
+            offset: 3,
+            length: 4,
+        };
+        output.record(place, &hit).unwrap();
+        output.record(place, &reject).unwrap();
+        output.record(place, &hit).unwrap();
+        output.finish().unwrap();
+        let records = |name: &str| {
+            let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            let array: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+            array.len()
+        };
+        assert_eq!((records("web_hits.json"), records("rejects.json")), (2, 1));
+    }
+
+    #[test]
+    fn what_is_cut_for_the_eye_says_so_and_an_address_is_never_cut() {
+        let address = "2001:db8:1234:5678:9abc:def0:1234:5678";
+        assert_eq!(shortened(address, "client_ip", 20), address);
+        assert_eq!(shortened("a-long-name.example", "host", 8), "a-long-…");
+        assert_eq!(printable("a\u{1b}[31m\u{202e}b\n"), "a?[31m?b\n");
     }
 
     #[test]

@@ -274,7 +274,7 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          <raw><type>local</type><path>{folder}/enc/</path></raw>\
          <enc><type>encrypted</type><disk>raw</disk><key_hex>{key}</key_hex><algorithm>AES_256_CTR</algorithm></enc>\
          </disks><policies><enc><volumes><v><disk>enc</disk></v></volumes></enc></policies></storage_configuration>\
-         <logger><level>none</level></logger>\
+         <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
          </clickhouse>",
         key = key.as_str(),
