@@ -32,6 +32,8 @@ pub enum Purpose {
     Nonces,
     /// Originals.
     Originals,
+    /// Batches on their way into the store.
+    Pending,
     /// The private records beside the ledger.
     LedgerRecords,
     /// The seed of the key that signs the ledger's heads.
@@ -90,15 +92,7 @@ impl KeyRing {
                 id
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let id = hex(&random::<8>()?);
-                let folder = keys.join(&id);
-                make_folder(&folder)?;
-                write_secret(
-                    &folder.join("secret.key"),
-                    hex(&*random_secret()?).as_bytes(),
-                )?;
-                write_secret(&id_file, id.as_bytes())?;
-                id
+                return KeyRing::make(keys, data, &id_file);
             }
             Err(source) => {
                 return Err(KeyError::File {
@@ -128,6 +122,36 @@ impl KeyRing {
             id,
             secret: Zeroizing::new(secret),
         })
+    }
+
+    /// Makes a key set, and gives the data folder its id. The id takes its place whole and only if there is none: of
+    /// two programs that start at once the later uses the key set of the earlier.
+    fn make(keys: &Path, data: &Path, id_file: &Path) -> Result<KeyRing, KeyError> {
+        let id = hex(&random::<8>()?);
+        let folder = keys.join(&id);
+        make_folder(&folder)?;
+        let secret = folder.join("secret.key");
+        write_secret(&secret, Zeroizing::new(hex(&*random_secret()?)).as_bytes())?;
+        let beside = data.join(format!("id.{id}"));
+        write_secret(&beside, id.as_bytes())?;
+        let placed = fs::hard_link(&beside, id_file);
+        let gone = fs::remove_file(&beside);
+        let file_error = |source| KeyError::File {
+            path: id_file.to_owned(),
+            source,
+        };
+        match placed {
+            Ok(()) => gone.map_err(file_error)?,
+            Err(error) => {
+                // Nothing was sealed with it.
+                drop(fs::remove_file(&secret));
+                drop(fs::remove_dir(&folder));
+                if error.kind() != std::io::ErrorKind::AlreadyExists {
+                    return Err(file_error(error));
+                }
+            }
+        }
+        KeyRing::open(keys, data)
     }
 
     /// The key for one purpose.
@@ -172,6 +196,7 @@ impl Purpose {
             Purpose::Names => "names",
             Purpose::Nonces => "nonces",
             Purpose::Originals => "originals",
+            Purpose::Pending => "pending",
             Purpose::LedgerRecords => "ledger records",
             Purpose::LedgerSigning => "ledger signing",
         }

@@ -192,7 +192,7 @@ fn store_file(
     deposit: &Deposit<'_>,
     names: &mut crate::store::names::Names,
 ) -> anyhow::Result<CaptureCounts> {
-    let _one_at_a_time = sources::lock_files(&context.places.data)?;
+    let _one_at_a_time = sources::lock_files(&context.places.data, deposit)?;
     let history = History::of(deposit.ledger.entries()?);
     let identity = name.identify(history.points())?;
     let resolved = sources::of_file(

@@ -181,7 +181,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
         let name = InputName::of(path);
         let _one_at_a_time = name
             .is_regular()
-            .then(|| sources::lock_files(&context.places.data))
+            .then(|| sources::lock_files(&context.places.data, &deposit))
             .transpose()?;
         let progress = Progress::of(context, &name);
         let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
@@ -199,7 +199,6 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             total.add(&resolved.counts_when_complete());
             continue;
         }
-        deposit.open(&resolved.source, &name.to_string())?;
         let reading = LogReading {
             format,
             settings,

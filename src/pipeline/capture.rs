@@ -243,6 +243,8 @@ struct Batch<'a> {
     prepared: Prepared,
     tree: FrameTree,
     counts: CaptureCounts,
+    /// The last packet that is stored, or on its way.
+    last: u64,
 }
 
 impl<'a> Batch<'a> {
@@ -252,6 +254,7 @@ impl<'a> Batch<'a> {
             prepared: Prepared::of(source),
             tree: FrameTree::new(nonces),
             counts: CaptureCounts::default(),
+            last: source.past.as_ref().map_or(0, |past| past.last_frame()),
         }
     }
 
@@ -261,6 +264,7 @@ impl<'a> Batch<'a> {
         }
         self.prepared.entry.frames += 1;
         self.prepared.entry.last_frame = packet.number;
+        self.last = packet.number;
         self.tree.push(packet.number, packet.bytes);
         if let Some(reject) = self.counts.packet(packet, fate) {
             self.prepared
@@ -295,6 +299,11 @@ impl<'a> Batch<'a> {
         if let Some(whole) = whole {
             prepared.entry.length = whole.length;
             prepared.entry.prefix_digest = Digest(whole.digest);
+        }
+        if counts.packets.read == 0 {
+            // It holds what stands after the last packet, and no packet: an empty range after it.
+            prepared.entry.first_frame = self.last + 1;
+            prepared.entry.last_frame = self.last;
         }
         prepared.entry.count(&counts.packets);
         prepared.entry.root = self.tree.finish().1;
