@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::hkdf;
@@ -103,6 +103,15 @@ impl KeyRing {
         };
         let folder = keys.join(&id);
         let path = folder.join("secret.key");
+        let others_may = path
+            .metadata()
+            .is_ok_and(|about| about.permissions().mode() & 0o077 != 0);
+        if others_may {
+            return Err(KeyError::Damaged {
+                path,
+                problem: "others than its owner may use it: take that right away with `chmod 600`",
+            });
+        }
         let text = match fs::read_to_string(&path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -134,12 +143,17 @@ impl KeyRing {
         write_secret(&secret, Zeroizing::new(hex(&*random_secret()?)).as_bytes())?;
         let beside = data.join(format!("id.{id}"));
         write_secret(&beside, id.as_bytes())?;
-        let placed = fs::hard_link(&beside, id_file);
-        let gone = fs::remove_file(&beside);
         let file_error = |source| KeyError::File {
             path: id_file.to_owned(),
             source,
         };
+        let placed = fs::hard_link(&beside, id_file);
+        if placed.is_err() && !id_file.exists() {
+            // A file system without links.
+            fs::rename(&beside, id_file).map_err(file_error)?;
+            return KeyRing::open(keys, data);
+        }
+        let gone = fs::remove_file(&beside);
         match placed {
             Ok(()) => gone.map_err(file_error)?,
             Err(error) => {
@@ -277,6 +291,32 @@ mod tests {
             .map(|e| e.unwrap().file_name())
             .collect();
         assert_eq!(names, ["id"]);
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (keys, data) = (home.path().join("keys"), home.path().join("data"));
+        let ring = KeyRing::open(&keys, &data).unwrap();
+        let secret = ring.folder().join("secret.key");
+        for (mode, opens) in [(0o640, false), (0o604, false), (0o400, true), (0o600, true)] {
+            fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(KeyRing::open(&keys, &data).is_ok(), opens, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn all_that_start_at_once_have_the_same_keys() {
+        let home = tempfile::tempdir().unwrap();
+        let (keys, data) = (home.path().join("keys"), home.path().join("data"));
+        let open = || *KeyRing::open(&keys, &data).unwrap().key(Purpose::Tokens);
+        let made: Vec<_> = std::thread::scope(|threads| {
+            let running: Vec<_> = (0..16).map(|_| threads.spawn(open)).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(made.windows(2).all(|two| two[0] == two[1]));
+        assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
+use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
@@ -149,6 +150,7 @@ fn print(
             format,
             settings,
             lists: &lists,
+            told_to_stop: Told::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -176,6 +178,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
     let deposit = workshop.deposit();
     let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
+    let told_to_stop = stop::when_told()?;
     let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
@@ -203,6 +206,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             format,
             settings,
             lists: &lists,
+            told_to_stop: told_to_stop.clone(),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
         let counts = reading.store(

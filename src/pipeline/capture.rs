@@ -14,6 +14,7 @@ use crate::store::names::Names;
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::input::{Identity, Opened};
+use super::stop::Told;
 
 /// What became of the packets of a capture.
 #[derive(Clone, Debug, Default)]
@@ -131,6 +132,8 @@ pub struct StoredCapture<'a> {
     pub nonces: FrameNonces,
     /// Tokens of accounts.
     pub names: &'a mut Names,
+    /// Asked before each packet of a file; a device has its own pace, and ends in order.
+    pub told_to_stop: Told,
 }
 
 impl StoredCapture<'_> {
@@ -183,6 +186,9 @@ impl StoredCapture<'_> {
         let mut flows = Vec::new();
         let mut last = 0;
         loop {
+            if self.told_to_stop.is_set() {
+                return Err(PipelineError::Interrupted);
+            }
             match packets
                 .next()
                 .map_err(|error| PipelineError::capture(name, error))?

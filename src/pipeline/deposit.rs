@@ -311,3 +311,93 @@ impl Tokens for NoNames {
         crate::record::AccountToken([0; 16])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::LedgerKeys;
+    use crate::record::{AccountText, WebHit};
+    use crate::store::scratch::Scratch;
+    use crate::store::{Params, query};
+
+    const SOURCE: SourceId = SourceId([5; 16]);
+
+    fn now() -> Timestamp {
+        Timestamp::from_seconds(1_772_446_500)
+    }
+
+    fn prepared(names: &mut Names, frames: u64) -> Prepared {
+        let source = OpenSource {
+            id: SOURCE,
+            kind: SourceKind::LogFile,
+            format: "squid_native".to_owned(),
+            past: None,
+        };
+        let mut batch = Prepared::of(&source);
+        for frame in 1..=frames {
+            let hit = WebHit {
+                host: "planted.example".into(),
+                account_token: AccountText::new("planted"),
+                ..WebHit::at(now())
+            };
+            let place = Place {
+                source: SOURCE,
+                frame,
+                ordinal: 0,
+            };
+            batch.add(place, &Event::WebHit(hit), names);
+        }
+        batch.entry.first_frame = 1;
+        batch.entry.last_frame = frames;
+        batch.entry.frames = frames;
+        batch
+    }
+
+    fn rows(store: &Store) -> u64 {
+        let tables: Vec<serde_json::Value> = store
+            .rows(query("store/tables").unwrap(), &Params::new())
+            .unwrap();
+        let of_hits = tables.iter().find(|row| row["table"] == "web_hits");
+        of_hits.and_then(|row| row["rows"].as_u64()).unwrap_or(0)
+    }
+
+    /// Where a crash can come: before the rows, between rows and ledger, between the ledger and the taking away.
+    #[test]
+    fn a_batch_that_a_crash_broke_off_is_finished_once_wherever_that_was() {
+        for crash in ["before the rows", "after the rows", "after the ledger"] {
+            let Some(scratch) = Scratch::open() else {
+                return;
+            };
+            let data = scratch.folder.path();
+            let keys = LedgerKeys {
+                signing: [1; 32],
+                records: [2; 32],
+            };
+            let deposit = Deposit {
+                store: &scratch.store,
+                ledger: &Ledger::open(&data.join("ledger"), &keys, "test.example").unwrap(),
+                originals: &Originals::open(data, &[3; 32]).unwrap(),
+                pending: &Pending::open(data, &[4; 32]).unwrap(),
+                now,
+            };
+            let mut names = Names::open(data, &[5; 32], &[6; 32]).unwrap();
+
+            let batch = prepared(&mut names, 3);
+            let written = pack(&batch, deposit.ledger.head().size).unwrap();
+            drop(deposit.pending.put(SOURCE, &written).unwrap());
+            if crash == "after the rows" {
+                let (table, rows) = batch.rows["web_hits"].clone();
+                let token = format!("{SOURCE}:1:3:web_hits");
+                deposit.store.insert(table, rows, Some(&token)).unwrap();
+            } else if crash == "after the ledger" {
+                deposit.enter(batch).unwrap();
+            }
+            deposit.finish_pending().unwrap();
+            deposit.finish_pending().unwrap();
+            assert_eq!(rows(&scratch.store), 3, "{crash}");
+            let entered = deposit.ledger.batches(Some(SOURCE)).unwrap();
+            assert_eq!(entered.len(), 1, "{crash}");
+            assert_eq!(entered[0].1.last_frame, 3, "{crash}");
+        }
+    }
+}

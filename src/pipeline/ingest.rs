@@ -27,6 +27,7 @@ use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
+use super::stop::Told;
 use super::trail::Trail;
 
 /// How a log is read.
@@ -37,6 +38,8 @@ pub struct LogReading<'a> {
     pub settings: &'a SourceSettings,
     /// The lists that its events are met with.
     pub lists: &'a ListIndex,
+    /// Asked between blocks of what is stored.
+    pub told_to_stop: Told,
 }
 
 /// How many blocks make a batch: about eight megabytes of a log.
@@ -256,9 +259,8 @@ fn cut(
             line: position.line,
             offset: position.offset,
         };
-        if out.send(torn).is_err() {
-            return Err(PipelineError::Stopped("reading"));
-        }
+        // Who does not take it has stopped, and knows why.
+        drop(out.send(torn));
     }
     Ok(known)
 }
@@ -329,6 +331,9 @@ impl<'a> BatchMaker<'a> {
         out: &Sender<Prepared>,
     ) -> Result<(), PipelineError> {
         for piece in pieces {
+            if self.reading.told_to_stop.is_set() {
+                return Err(PipelineError::Interrupted);
+            }
             match piece {
                 Piece::Block { block, end, digest } => {
                     self.block(&block);

@@ -52,6 +52,11 @@ pub enum PipelineError {
     /// Names can not be kept.
     #[error("cannot keep the table of names")]
     Names(#[from] crate::store::names::NamesError),
+    /// The program was told to stop.
+    #[error(
+        "interrupted: what is stored is entered in the ledger; the same command goes on from there"
+    )]
+    Interrupted,
     /// A part of the work stopped without saying why.
     #[error("{0} stopped without saying why: this is a fault of the program")]
     Stopped(&'static str),
