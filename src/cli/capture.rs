@@ -17,7 +17,6 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::capture::{
     CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
 };
-use crate::pipeline::deposit::Deposit;
 use crate::pipeline::history::History;
 use crate::pipeline::input::InputName;
 use crate::pipeline::lists;
@@ -26,7 +25,7 @@ use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, Workshop};
 use super::output_args::OutputArgs;
 use super::progress::Progress;
 
@@ -137,10 +136,9 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
             store_file(
                 &name,
                 context,
-                &workshop.keys,
+                &workshop,
                 options,
                 &lists,
-                &deposit,
                 &mut names,
                 told_to_stop.clone(),
             )?
@@ -191,13 +189,13 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
 fn store_file(
     name: &InputName,
     context: &Context,
-    keys: &keys::KeyRing,
+    workshop: &Workshop,
     options: &MeterOptions,
     lists: &ListIndex,
-    deposit: &Deposit<'_>,
     names: &mut crate::store::names::Names,
     told_to_stop: Told,
 ) -> anyhow::Result<CaptureCounts> {
+    let (keys, deposit) = (&workshop.keys, &workshop.deposit());
     let _one_at_a_time = sources::lock_files(&context.places.data, deposit)?;
     let history = History::of(deposit.ledger.entries()?);
     let identity = name.identify(history.points())?;
