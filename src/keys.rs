@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::hkdf;
@@ -32,6 +32,8 @@ pub enum Purpose {
     Nonces,
     /// Originals.
     Originals,
+    /// Batches on their way into the store.
+    Pending,
     /// The private records beside the ledger.
     LedgerRecords,
     /// The seed of the key that signs the ledger's heads.
@@ -90,15 +92,7 @@ impl KeyRing {
                 id
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let id = hex(&random::<8>()?);
-                let folder = keys.join(&id);
-                make_folder(&folder)?;
-                write_secret(
-                    &folder.join("secret.key"),
-                    hex(&*random_secret()?).as_bytes(),
-                )?;
-                write_secret(&id_file, id.as_bytes())?;
-                id
+                return KeyRing::make(keys, data, &id_file);
             }
             Err(source) => {
                 return Err(KeyError::File {
@@ -109,6 +103,15 @@ impl KeyRing {
         };
         let folder = keys.join(&id);
         let path = folder.join("secret.key");
+        let others_may = path
+            .metadata()
+            .is_ok_and(|about| about.permissions().mode() & 0o077 != 0);
+        if others_may {
+            return Err(KeyError::Damaged {
+                path,
+                problem: "others than its owner may use it: take that right away with `chmod 600`",
+            });
+        }
         let text = match fs::read_to_string(&path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -128,6 +131,41 @@ impl KeyRing {
             id,
             secret: Zeroizing::new(secret),
         })
+    }
+
+    /// Makes a key set, and gives the data folder its id. The id takes its place whole and only if there is none: of
+    /// two programs that start at once the later uses the key set of the earlier.
+    fn make(keys: &Path, data: &Path, id_file: &Path) -> Result<KeyRing, KeyError> {
+        let id = hex(&random::<8>()?);
+        let folder = keys.join(&id);
+        make_folder(&folder)?;
+        let secret = folder.join("secret.key");
+        write_secret(&secret, Zeroizing::new(hex(&*random_secret()?)).as_bytes())?;
+        let beside = data.join(format!("id.{id}"));
+        write_secret(&beside, id.as_bytes())?;
+        let file_error = |source| KeyError::File {
+            path: id_file.to_owned(),
+            source,
+        };
+        let placed = fs::hard_link(&beside, id_file);
+        if placed.is_err() && !id_file.exists() {
+            // A file system without links.
+            fs::rename(&beside, id_file).map_err(file_error)?;
+            return KeyRing::open(keys, data);
+        }
+        let gone = fs::remove_file(&beside);
+        match placed {
+            Ok(()) => gone.map_err(file_error)?,
+            Err(error) => {
+                // Nothing was sealed with it.
+                drop(fs::remove_file(&secret));
+                drop(fs::remove_dir(&folder));
+                if error.kind() != std::io::ErrorKind::AlreadyExists {
+                    return Err(file_error(error));
+                }
+            }
+        }
+        KeyRing::open(keys, data)
     }
 
     /// The key for one purpose.
@@ -172,6 +210,7 @@ impl Purpose {
             Purpose::Names => "names",
             Purpose::Nonces => "nonces",
             Purpose::Originals => "originals",
+            Purpose::Pending => "pending",
             Purpose::LedgerRecords => "ledger records",
             Purpose::LedgerSigning => "ledger signing",
         }
@@ -252,6 +291,32 @@ mod tests {
             .map(|e| e.unwrap().file_name())
             .collect();
         assert_eq!(names, ["id"]);
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (keys, data) = (home.path().join("keys"), home.path().join("data"));
+        let ring = KeyRing::open(&keys, &data).unwrap();
+        let secret = ring.folder().join("secret.key");
+        for (mode, opens) in [(0o640, false), (0o604, false), (0o400, true), (0o600, true)] {
+            fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(KeyRing::open(&keys, &data).is_ok(), opens, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn all_that_start_at_once_have_the_same_keys() {
+        let home = tempfile::tempdir().unwrap();
+        let (keys, data) = (home.path().join("keys"), home.path().join("data"));
+        let open = || *KeyRing::open(&keys, &data).unwrap().key(Purpose::Tokens);
+        let made: Vec<_> = std::thread::scope(|threads| {
+            let running: Vec<_> = (0..16).map(|_| threads.spawn(open)).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(made.windows(2).all(|two| two[0] == two[1]));
+        assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
     }
 
     #[test]

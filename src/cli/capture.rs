@@ -13,19 +13,19 @@ use crate::config::ContentPolicy;
 use crate::flow::MeterOptions;
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
+use crate::pipeline::PipelineError;
 use crate::pipeline::capture::{
     CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
 };
-use crate::pipeline::deposit::Deposit;
 use crate::pipeline::history::History;
 use crate::pipeline::input::InputName;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
-use crate::pipeline::{PipelineError, stop};
+use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, Workshop};
 use super::output_args::OutputArgs;
 use super::progress::Progress;
 
@@ -144,17 +144,18 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     if context.config.capture.content == ContentPolicy::Full {
         workshop.record_content_policy(&context.config.capture)?;
     }
+    let told_to_stop = stop::when_told()?;
     for path in &args.read {
         let name = InputName::of(path);
         let counts = if name.is_regular() {
             store_file(
                 &name,
                 context,
-                &workshop.keys,
+                &workshop,
                 options,
                 &lists,
-                &deposit,
                 &mut names,
+                told_to_stop.clone(),
             )?
         } else {
             let resolved = sources::of_session(
@@ -171,6 +172,7 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
                 nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
                 lists: &lists,
                 names: &mut names,
+                told_to_stop: told_to_stop.clone(),
             }
             .store(&mut packets, &name.to_string(), &deposit)?
         };
@@ -191,6 +193,7 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
             nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
             lists: &lists,
             names: &mut names,
+            told_to_stop: Told::default(),
         }
         .store(&mut packets, name, &deposit)?;
         total.add(&counts);
@@ -201,13 +204,14 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
 fn store_file(
     name: &InputName,
     context: &Context,
-    keys: &keys::KeyRing,
+    workshop: &Workshop,
     options: &MeterOptions,
     lists: &ListIndex,
-    deposit: &Deposit<'_>,
     names: &mut crate::store::names::Names,
+    told_to_stop: Told,
 ) -> anyhow::Result<CaptureCounts> {
-    let _one_at_a_time = sources::lock_files(&context.places.data)?;
+    let (keys, deposit) = (&workshop.keys, &workshop.deposit());
+    let _one_at_a_time = sources::lock_files(&context.places.data, deposit)?;
     let history = History::of(deposit.ledger.entries()?);
     let identity = name.identify(history.points())?;
     let resolved = sources::of_file(
@@ -233,6 +237,7 @@ fn store_file(
         nonces: FrameNonces::new(&keys.key(Purpose::Nonces), resolved.source.id),
         lists,
         names,
+        told_to_stop,
     };
     Ok(stored.store(&mut packets, &name.to_string(), deposit)?)
 }

@@ -16,6 +16,7 @@ use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
+use crate::store::pending::Pending;
 use crate::store::{Store, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
@@ -107,6 +108,7 @@ impl Context {
         let keys = self.keys()?;
         Ok(Workshop {
             originals: self.originals()?,
+            pending: Pending::open(&self.places.data, &keys.key(Purpose::Pending))?,
             ledger: self.ledger()?,
             store: self.store()?,
             keys,
@@ -392,6 +394,8 @@ pub struct Workshop {
     pub ledger: Ledger,
     /// The originals.
     pub originals: Originals,
+    /// The batches on their way.
+    pub pending: Pending,
 }
 
 impl Workshop {
@@ -401,6 +405,7 @@ impl Workshop {
             store: &self.store,
             ledger: &self.ledger,
             originals: &self.originals,
+            pending: &self.pending,
             now: clock::now,
         }
     }

@@ -17,6 +17,7 @@ use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
+use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
@@ -150,6 +151,7 @@ fn print(
             format,
             settings,
             lists: &lists,
+            told_to_stop: Told::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -177,12 +179,13 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
     let deposit = workshop.deposit();
     let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
+    let told_to_stop = stop::when_told()?;
     let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
         let _one_at_a_time = name
             .is_regular()
-            .then(|| sources::lock_files(&context.places.data))
+            .then(|| sources::lock_files(&context.places.data, &deposit))
             .transpose()?;
         let progress = Progress::of(context, &name);
         let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
@@ -200,11 +203,11 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             total.add(&resolved.counts_when_complete());
             continue;
         }
-        deposit.open(&resolved.source, &name.to_string())?;
         let reading = LogReading {
             format,
             settings,
             lists: &lists,
+            told_to_stop: told_to_stop.clone(),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
         let counts = reading.store(

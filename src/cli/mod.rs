@@ -23,7 +23,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::pipeline::PipelineError;
 use crate::pipeline::output::printable;
+
 use context::{Context, Exit, GlobalArgs};
 
 /// Network flow analyser and log auditor for providers of broadband to schools.
@@ -85,7 +87,11 @@ pub fn main() -> ExitCode {
             let sums = error
                 .chain()
                 .any(|cause| cause.is::<crate::record::SumsDoNotAddUp>());
-            ExitCode::from(if sums { 3 } else { 2 })
+            ExitCode::from(match () {
+                () if sums => 3,
+                () if is_interruption(&error) => 130,
+                () => 2,
+            })
         }
     }
 }
@@ -111,6 +117,12 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(args, &context),
         Command::Completions(args) => completions::run(args),
     }
+}
+
+fn is_interruption(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(PipelineError::Interrupted)))
 }
 
 /// Whoever read our output has gone away: nothing is wrong, and nobody is left to tell.

@@ -77,7 +77,7 @@ fn import(
     let zone = TimeZone::get(zone).with_context(|| format!("there is no time zone {zone:?}"))?;
     let workshop = context.workshop()?;
     let deposit = workshop.deposit();
-    let _one_at_a_time = sources::lock_files(&context.places.data)?;
+    let _one_at_a_time = sources::lock_files(&context.places.data, &deposit)?;
     let history = History::of(deposit.ledger.entries()?);
     let identity = name.identify(history.points())?;
     let resolved = sources::of_whole_file(

@@ -175,6 +175,11 @@ impl<R: Read> Framer<R> {
         self.next
     }
 
+    /// Whether no more bytes come after the last block: only then its last frame can lack its end.
+    pub fn has_ended(&self) -> bool {
+        self.ended && self.carry.is_empty()
+    }
+
     /// Reads until there are `size` bytes or no more come, so that blocks do not depend on how the reader hands its bytes out.
     fn read_up_to(&mut self, bytes: &mut Vec<u8>, size: usize) -> io::Result<()> {
         let wanted = size.saturating_sub(bytes.len()) as u64;

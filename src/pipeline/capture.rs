@@ -14,6 +14,7 @@ use crate::store::names::Names;
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::input::{Identity, Opened};
+use super::stop::Told;
 
 /// What became of the packets of a capture.
 #[derive(Clone, Debug, Default)]
@@ -131,6 +132,8 @@ pub struct StoredCapture<'a> {
     pub nonces: FrameNonces,
     /// Tokens of accounts.
     pub names: &'a mut Names,
+    /// Asked before each packet of a file; a device has its own pace, and ends in order.
+    pub told_to_stop: Told,
 }
 
 impl StoredCapture<'_> {
@@ -183,6 +186,9 @@ impl StoredCapture<'_> {
         let mut flows = Vec::new();
         let mut last = 0;
         loop {
+            if self.told_to_stop.is_set() {
+                return Err(PipelineError::Interrupted);
+            }
             match packets
                 .next()
                 .map_err(|error| PipelineError::capture(name, error))?
@@ -243,6 +249,8 @@ struct Batch<'a> {
     prepared: Prepared,
     tree: FrameTree,
     counts: CaptureCounts,
+    /// The last packet that is stored, or on its way.
+    last: u64,
 }
 
 impl<'a> Batch<'a> {
@@ -252,6 +260,7 @@ impl<'a> Batch<'a> {
             prepared: Prepared::of(source),
             tree: FrameTree::new(nonces),
             counts: CaptureCounts::default(),
+            last: source.past.as_ref().map_or(0, |past| past.last_frame()),
         }
     }
 
@@ -261,6 +270,7 @@ impl<'a> Batch<'a> {
         }
         self.prepared.entry.frames += 1;
         self.prepared.entry.last_frame = packet.number;
+        self.last = packet.number;
         self.tree.push(packet.number, packet.bytes);
         if let Some(reject) = self.counts.packet(packet, fate) {
             self.prepared
@@ -295,6 +305,11 @@ impl<'a> Batch<'a> {
         if let Some(whole) = whole {
             prepared.entry.length = whole.length;
             prepared.entry.prefix_digest = Digest(whole.digest);
+        }
+        if counts.packets.read == 0 {
+            // It holds what stands after the last packet, and no packet: an empty range after it.
+            prepared.entry.first_frame = self.last + 1;
+            prepared.entry.last_frame = self.last;
         }
         prepared.entry.count(&counts.packets);
         prepared.entry.root = self.tree.finish().1;

@@ -61,8 +61,7 @@ impl History {
             }
             Act::SourceClosed(closed) => {
                 let past = self.past(closed.source, entry.time);
-                past.ends
-                    .extend(past.batches.last().map(|batch| batch.last_frame));
+                past.ends.insert(past.last_frame());
             }
             _ => {}
         }
@@ -80,6 +79,15 @@ impl History {
 impl SourcePast {
     /// The last frame that is stored.
     pub fn last_frame(&self) -> u64 {
-        self.batches.last().map_or(0, |batch| batch.last_frame)
+        self.batches
+            .iter()
+            .map(|batch| batch.last_frame)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether all that is stored was also the end when it was read.
+    pub fn is_at_an_end(&self) -> bool {
+        self.ends.contains(&self.last_frame())
     }
 }

@@ -3,6 +3,10 @@
 //! Printing runs in one thread. Storing runs in three, joined by short channels: one reads and cuts,
 //! one reads the frames and makes rows (and has them hashed by another at the same time), one brings the batches to the store. Where batches are cut depends on the
 //! bytes alone, so the same file makes the same batches.
+//!
+//! A file whose last line has no end yet may still be written to. What stands there is not stored but counted as
+//! unfinished, and read once it is whole: half a line is another line, and a line that is stored twice is counted twice.
+//! A stream does not come back, so its last line is read as it is.
 
 use std::io::Read;
 
@@ -13,13 +17,17 @@ use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
-use crate::record::{Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId};
+use crate::record::{
+    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId, SourceKind,
+};
 use crate::store::names::Names;
 use crate::store::originals::Batch;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::history::SourcePast;
 use super::input::Opened;
+use super::stop::Told;
 use super::trail::Trail;
 
 /// How a log is read.
@@ -30,6 +38,8 @@ pub struct LogReading<'a> {
     pub settings: &'a SourceSettings,
     /// The lists that its events are met with.
     pub lists: &'a ListIndex,
+    /// Asked between blocks of what is stored.
+    pub told_to_stop: Told,
 }
 
 /// How many blocks make a batch: about eight megabytes of a log.
@@ -61,7 +71,6 @@ impl LogReading<'_> {
                     &mut *reader,
                     &frame,
                     source,
-                    0,
                     &mut counts,
                     &mut |place, event| {
                         if failed.is_none() {
@@ -100,9 +109,11 @@ impl LogReading<'_> {
         let (to_read, blocks) = bounded::<Piece>(WAITING);
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         let framing = self.format.framing();
+        let may_grow = source.kind == SourceKind::LogFile;
+        let name = input.name.to_string();
         std::thread::scope(|threads| {
-            let cutter = threads.spawn(move || cut(input, framing, &to_read));
-            let storer = threads.spawn(move || deposit_all(deposit, &batches));
+            let cutter = threads.spawn(move || cut(input, framing, may_grow, &to_read));
+            let storer = threads.spawn(move || deposit_all(deposit, source, &name, &batches));
             let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces);
             let made = maker.run(&blocks, &to_store);
             // The channels are closed first, so that neither thread waits for one that has stopped.
@@ -115,9 +126,13 @@ impl LogReading<'_> {
                 .join()
                 .map_err(|_| PipelineError::Stopped("reading"))??;
             made?;
-            let counts = maker.total;
+            let (counts, nothing_new) = (maker.total, !maker.sent);
             counts.check()?;
-            deposit.close(source, end.length, end.digest, 0)?;
+            // What ended there before has not ended again, and of what has not begun there is nothing to say.
+            let known = source.past.as_ref().is_none_or(SourcePast::is_at_an_end);
+            if !(nothing_new && known) {
+                deposit.close(source, end.length, end.digest, 0)?;
+            }
             Ok(counts)
         })
     }
@@ -128,12 +143,11 @@ impl LogReading<'_> {
         reader: &mut dyn LineReader,
         frame: &Frame<'_>,
         source: SourceId,
-        first_ordinal: u32,
         counts: &mut Counts,
         out: &mut dyn FnMut(Place, &Event<'_>),
     ) {
         let lines = u64::from(frame.lines);
-        let mut ordinal = first_ordinal;
+        let mut ordinal = 0;
         let outcome = read_frame(reader, frame, &mut |mut event| {
             self.lists.classify(&mut event);
             out(
@@ -148,7 +162,7 @@ impl LogReading<'_> {
         });
         counts.read += lines;
         counts.bytes += frame.length;
-        counts.records += u64::from(ordinal - first_ordinal);
+        counts.records += u64::from(ordinal);
         match outcome {
             Outcome::Records => counts.stored += lines,
             Outcome::Ignored(reason) => counts.ignore_many(reason, lines),
@@ -188,7 +202,7 @@ fn count_torn_end(counts: &mut Counts, offset: u64) -> Event<'static> {
 
 /// What goes from the cutting thread to the reading one.
 enum Piece {
-    /// A block, how many bytes of the source end with it, and their digest.
+    /// A block, how many bytes of the source end with its last frame that is to be stored, and their digest.
     Block {
         block: Block,
         end: u64,
@@ -198,7 +212,7 @@ enum Piece {
     Torn { line: u64, offset: u64 },
 }
 
-/// The end of a source.
+/// The end of what is stored of a source.
 struct End {
     length: u64,
     digest: [u8; 32],
@@ -207,10 +221,15 @@ struct End {
 fn cut(
     input: Opened,
     framing: crate::logs::Framing,
+    may_grow: bool,
     out: &Sender<Piece>,
 ) -> Result<End, PipelineError> {
     let (reader, trail) = Trail::of(input.reader);
     let mut framer = Framer::new(reader, framing);
+    let mut known = End {
+        length: 0,
+        digest: trail.digest_at(0).unwrap_or_default(),
+    };
     loop {
         let mut block = Block::new();
         if !framer
@@ -219,36 +238,44 @@ fn cut(
         {
             break;
         }
-        let end = framer.position().offset;
-        let piece = Piece::Block {
-            block,
-            end,
-            digest: trail.digest_at(end),
+        let unfinished = (may_grow && framer.has_ended())
+            .then(|| block.frames().last())
+            .flatten()
+            .filter(|frame| !frame.terminated);
+        let end = unfinished.map_or(framer.position().offset, |frame| frame.offset);
+        let digest = trail.digest_at(end);
+        known = End {
+            length: end,
+            digest: digest.unwrap_or_default(),
         };
-        if out.send(piece).is_err() {
+        if out.send(Piece::Block { block, end, digest }).is_err() {
             // The reading thread has stopped; it knows why.
             break;
         }
     }
-    let position = framer.position();
     if input.torn.is_set() {
+        let position = framer.position();
         let torn = Piece::Torn {
             line: position.line,
             offset: position.offset,
         };
-        if out.send(torn).is_err() {
-            return Err(PipelineError::Stopped("reading"));
-        }
+        // Who does not take it has stopped, and knows why.
+        drop(out.send(torn));
     }
-    let digest = trail.digest_at(position.offset).unwrap_or_default();
-    Ok(End {
-        length: position.offset,
-        digest,
-    })
+    Ok(known)
 }
 
-fn deposit_all(deposit: &Deposit<'_>, batches: &Receiver<Prepared>) -> Result<(), PipelineError> {
-    for batch in batches {
+/// Opens the source with its first batch: of a file without a whole line there is nothing to enter.
+fn deposit_all(
+    deposit: &Deposit<'_>,
+    source: &OpenSource,
+    name: &str,
+    batches: &Receiver<Prepared>,
+) -> Result<(), PipelineError> {
+    for (place, batch) in batches.iter().enumerate() {
+        if place == 0 {
+            deposit.open(source, name)?;
+        }
         deposit.batch(batch)?;
     }
     Ok(())
@@ -259,7 +286,7 @@ struct BatchMaker<'a> {
     reading: &'a LogReading<'a>,
     source: &'a OpenSource,
     stored_bytes: u64,
-    last_stored_frame: u64,
+    may_grow: bool,
     names: &'a mut Names,
     reader: Box<dyn LineReader>,
     tree: FrameTree,
@@ -268,6 +295,8 @@ struct BatchMaker<'a> {
     counts: Counts,
     total: Counts,
     blocks: u64,
+    unfinished: Option<u32>,
+    sent: bool,
 }
 
 impl<'a> BatchMaker<'a> {
@@ -282,7 +311,7 @@ impl<'a> BatchMaker<'a> {
             reading,
             source,
             stored_bytes,
-            last_stored_frame: source.past.as_ref().map_or(0, |past| past.last_frame()),
+            may_grow: source.kind == SourceKind::LogFile,
             names,
             reader: reading.format.reader(reading.settings),
             tree: FrameTree::new(nonces),
@@ -291,6 +320,8 @@ impl<'a> BatchMaker<'a> {
             counts: Counts::default(),
             total: Counts::default(),
             blocks: 0,
+            unfinished: None,
+            sent: false,
         }
     }
 
@@ -300,6 +331,9 @@ impl<'a> BatchMaker<'a> {
         out: &Sender<Prepared>,
     ) -> Result<(), PipelineError> {
         for piece in pieces {
+            if self.reading.told_to_stop.is_set() {
+                return Err(PipelineError::Interrupted);
+            }
             match piece {
                 Piece::Block { block, end, digest } => {
                     self.block(&block);
@@ -310,32 +344,49 @@ impl<'a> BatchMaker<'a> {
                         return Ok(());
                     }
                 }
-                Piece::Torn { line, offset } => {
-                    let event = count_torn_end(&mut self.counts, offset);
-                    let place = Place {
-                        source: self.source.id,
-                        frame: line,
-                        ordinal: 0,
-                    };
-                    self.batch.add(place, &event, self.names);
-                }
+                Piece::Torn { line, offset } => self.torn(line, offset),
             }
+        }
+        if let Some(lines) = self.unfinished.take() {
+            self.total.read += u64::from(lines);
+            self.total
+                .ignore_many(IgnoreReason::Unfinished, u64::from(lines));
         }
         self.send(out)?;
         Ok(())
+    }
+
+    /// Compressed input breaks off. A file may come again whole, so the break is told and not stored; what
+    /// stands before it without its end is the line that broke.
+    fn torn(&mut self, line: u64, offset: u64) {
+        if self.may_grow {
+            let lines = u64::from(self.unfinished.take().unwrap_or(1));
+            self.total.read += lines;
+            self.total.reject_many(RejectReason::TornEnd, lines);
+            return;
+        }
+        let event = count_torn_end(&mut self.counts, offset);
+        let place = Place {
+            source: self.source.id,
+            frame: line,
+            ordinal: 0,
+        };
+        self.batch.add(place, &event, self.names);
     }
 
     /// Reads all frames of a block, and beside that hashes and packs those that are new: either costs
     /// about as much as the other. Frames that are stored already are read too, since a format may
     /// remember them, but leave nothing behind.
     fn block(&mut self, block: &Block) {
-        let stored_bytes = self.stored_bytes;
-        let is_new = |frame: &Frame<'_>| frame.offset + frame.bytes.len() as u64 > stored_bytes;
+        let (stored_bytes, may_grow) = (self.stored_bytes, self.may_grow);
+        let is_new =
+            |frame: &Frame<'_>| frame.offset >= stored_bytes && (frame.terminated || !may_grow);
         let (tree, originals) = (&mut self.tree, &mut self.originals);
         let mut reader = FrameReader {
             reading: self.reading,
             source: self.source.id,
-            last_stored_frame: self.last_stored_frame,
+            stored_bytes,
+            unfinished: &mut self.unfinished,
             reader: &mut *self.reader,
             names: &mut *self.names,
             batch: &mut self.batch,
@@ -355,7 +406,7 @@ impl<'a> BatchMaker<'a> {
                     if is_new(&frame) {
                         reader.new_frame(&frame);
                     } else {
-                        reader.stored_frame(&frame);
+                        reader.other_frame(&frame);
                     }
                 }
             },
@@ -376,6 +427,7 @@ impl<'a> BatchMaker<'a> {
         batch.entry.root = self.tree.finish().1;
         // Names before rows: a token in the store must always lead back to its name.
         self.names.keep()?;
+        self.sent = true;
         Ok(out.send(batch).is_ok())
     }
 }
@@ -384,7 +436,8 @@ impl<'a> BatchMaker<'a> {
 struct FrameReader<'m> {
     reading: &'m LogReading<'m>,
     source: SourceId,
-    last_stored_frame: u64,
+    stored_bytes: u64,
+    unfinished: &'m mut Option<u32>,
     reader: &'m mut dyn LineReader,
     names: &'m mut Names,
     batch: &'m mut Prepared,
@@ -393,29 +446,29 @@ struct FrameReader<'m> {
 }
 
 impl FrameReader<'_> {
-    fn stored_frame(&mut self, frame: &Frame<'_>) {
+    /// A frame that is stored already, or has no end yet.
+    fn other_frame(&mut self, frame: &Frame<'_>) {
+        self.total.bytes += frame.length;
+        if frame.offset >= self.stored_bytes {
+            *self.unfinished = Some(frame.lines);
+            return;
+        }
         let mut unwanted = Counts::default();
         self.reading.frame(
             self.reader,
             frame,
             self.source,
-            0,
             &mut unwanted,
             &mut |_, _| {},
         );
         self.total.read += u64::from(frame.lines);
-        self.total.bytes += frame.length;
         self.total
             .ignore_many(IgnoreReason::AlreadyStored, u64::from(frame.lines));
     }
 
     fn new_frame(&mut self, frame: &Frame<'_>) {
-        // A frame that was stored without its end is read again whole, beside what it was taken for then.
-        let torn = frame.number <= self.last_stored_frame;
-        let first_ordinal = if torn { AFTER_A_TORN_FRAME } else { 0 };
         if self.batch.entry.frames == 0 {
             self.batch.entry.first_frame = frame.number;
-            self.batch.torn = torn;
         }
         self.batch.entry.frames += 1;
         self.batch.entry.last_frame = frame.number + u64::from(frame.lines).saturating_sub(1);
@@ -424,15 +477,11 @@ impl FrameReader<'_> {
             self.reader,
             frame,
             self.source,
-            first_ordinal,
             self.counts,
             &mut |place, event| batch.add(place, event, names),
         );
     }
 }
-
-/// Where the ordinals of a frame go on that was first stored without its end.
-const AFTER_A_TORN_FRAME: u32 = 1 << 16;
 
 /// The frame as it stands in the source, with its line end; of a frame longer than a block, its beginning.
 fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {

@@ -46,12 +46,25 @@ pub enum PipelineError {
     /// Originals can not be used.
     #[error("cannot keep the originals")]
     Originals(#[from] crate::store::originals::OriginalsError),
+    /// A batch on its way can not be written down, or finished.
+    #[error("cannot use the batches that are on their way")]
+    Pending(#[from] crate::store::pending::PendingError),
     /// Names can not be kept.
     #[error("cannot keep the table of names")]
     Names(#[from] crate::store::names::NamesError),
+    /// The program was told to stop.
+    #[error(
+        "interrupted: what is stored is entered in the ledger; the same command goes on from there"
+    )]
+    Interrupted,
     /// A part of the work stopped without saying why.
     #[error("{0} stopped without saying why: this is a fault of the program")]
     Stopped(&'static str),
+    /// What was written down of a batch is not a batch of this release.
+    #[error(
+        "a batch that was broken off can not be read: finish it with the release that began it"
+    )]
+    PendingBatch,
     /// A table that the program does not have.
     #[error("there is no table {0}: this is a fault of the program")]
     NoTable(&'static str),

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::record::{Counts, IgnoreReason, SourceId, SourceKind};
 
-use super::deposit::OpenSource;
-use super::history::History;
+use super::PipelineError;
+use super::deposit::{Deposit, OpenSource};
+use super::history::{History, SourcePast};
 use super::input::{Identity, InputError, InputName};
 
 /// A source that was found or made for an input.
@@ -38,9 +39,7 @@ pub fn of_file(
     );
     let past = history.source(id).cloned();
     let stored_bytes = point.map_or(0, |point| point.length);
-    let ended = past
-        .as_ref()
-        .is_some_and(|past| past.ends.contains(&past.last_frame()));
+    let ended = past.as_ref().is_some_and(SourcePast::is_at_an_end);
     Resolved {
         source: OpenSource {
             id,
@@ -107,8 +106,15 @@ impl Resolved {
     }
 }
 
-/// Lets one program at a time find out what is new in files and store it. Held until it is dropped.
-pub fn lock_files(data: &Path) -> Result<File, InputError> {
+/// Lets one program at a time find out what is new in files and store it. Held until it is dropped. What a
+/// crash broke off is finished first, so that the ledger tells all that is stored.
+pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineError> {
+    let file = locked(data)?;
+    deposit.finish_pending()?;
+    Ok(file)
+}
+
+fn locked(data: &Path) -> Result<File, InputError> {
     let path = data.join("files.lock");
     let error = |source| InputName::File(path.clone()).error(source);
     let file = File::options()

@@ -49,6 +49,8 @@ words! {
         OtherMessage = "other_message",
         /// It is stored already.
         AlreadyStored = "already_stored",
+        /// A file ends in it and it has no end yet: it is read once it is whole.
+        Unfinished = "unfinished",
         /// A link type that is not decoded.
         LinkType = "link_type",
         /// A frame that carries no IP.

@@ -18,6 +18,7 @@ pub mod names;
 mod open;
 /// Originals, packed and sealed by batch.
 pub mod originals;
+pub mod pending;
 mod queries;
 /// Sealing of what lies beside the engine.
 pub mod sealed;

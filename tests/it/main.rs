@@ -11,6 +11,7 @@
 
 mod again;
 mod home;
+mod once;
 mod region;
 mod reports;
 mod secret;
