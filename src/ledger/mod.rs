@@ -321,6 +321,14 @@ impl Ledger {
                 signed: head.size,
             });
         }
+        if size > signed_size + 1 {
+            // Each entry gets its head before the next is written: what lies beyond was not written by us, or the
+            // head was taken away or put back. To sign it now would hide that.
+            return Err(LedgerError::NotAsSigned {
+                size,
+                signed: signed_size,
+            });
+        }
         if size > signed_size {
             // A crash came between an entry and its head.
             self.write_head(state)?;
@@ -363,7 +371,9 @@ impl Ledger {
             file.sync_all()?;
             fs::rename(&fresh, &path)
         };
-        write().map_err(|source| LedgerError::file(&path, source))
+        write().map_err(|source| LedgerError::file(&path, source))?;
+        // Without this a head of some entries ago could stand there after a loss of power.
+        sync_folder(&self.folder)
     }
 
     fn entries_path(&self) -> PathBuf {
