@@ -238,6 +238,8 @@ impl Ledger {
     /// Reads everything again and checks it: each entry's form and place, the root against the signed head, each private record.
     pub fn verify(&self) -> Result<Verified, LedgerError> {
         let _lock = self.lock()?;
+        // What other processes have entered since is known from here on: proofs of it can be had.
+        self.catch_up(&mut self.state())?;
         let tail = self.read_all()?;
         let (size, root) = (tail.leaves.len() as u64, tree::root(&tail.leaves));
         let signed = self.stored_head()?;

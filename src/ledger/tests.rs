@@ -164,6 +164,12 @@ fn two_writers_see_each_other_and_neither_loses_an_entry() {
     }
     assert_eq!(open(home.path()).unwrap().verify().unwrap().entries, 6);
     assert_eq!(one.verify().unwrap().entries, 6);
+    two.append(at(6), &act(6), None).unwrap();
+    two.append(at(7), &act(7), None).unwrap();
+    assert_eq!(one.verify().unwrap().entries, 8);
+    // What was checked is what can be proved.
+    assert_eq!(one.head(), two.head());
+    assert!(one.inclusion(7, one.head().size).is_ok());
 }
 
 #[test]
