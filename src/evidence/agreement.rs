@@ -226,7 +226,9 @@ fn records(
         if !in_window(&row, kind, asked) {
             return fault(&path, format!("the row {place} lies outside the window"));
         }
-        if class != DataClass::Content && !ends_at_the_first_slash(cell("url")) {
+        if class != DataClass::Content
+            && !(ends_at_the_first_slash(cell("url")) && is_host(cell("host")))
+        {
             return fault(&path, format!("the row {place} holds content"));
         }
         if kind == Wanted::Subscriber {
@@ -320,6 +322,11 @@ fn in_window(row: &Row, kind: Wanted, asked: &Asked) -> bool {
 fn ends_at_the_first_slash(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').is_none_or(|at| at + 1 == rest.len()) && !rest.contains(['?', '#'])
+}
+
+/// Whether nothing stands in it with which a URL would go on.
+fn is_host(host: &str) -> bool {
+    !host.contains(['/', '?', '#', '\\'])
 }
 
 fn address(text: &str) -> Option<IpAddr> {
