@@ -8,7 +8,7 @@ SELECT
     frame,
     ordinal,
     toUnixTimestamp64Micro(start) AS at,
-    replaceRegexpOne(toString(if(has({addresses:Array(IPv6)}, src_ip), src_ip, dst_ip)), '^::ffff:', '') AS ip,
+    replaceRegexpOne(toString(if(has({addresses:Array(IPv6)}, dst_ip) AND NOT has({addresses:Array(IPv6)}, src_ip), dst_ip, src_ip)), '^::ffff:', '') AS ip,
     account_token AS account
 FROM flows
 WHERE start < fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')

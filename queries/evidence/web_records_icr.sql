@@ -3,6 +3,7 @@
 -- reader: the recipient of an evidence package
 -- window: the one of the request
 -- why: communications data ends at the first slash of a URL (IPA 2016 s.261(6)); no column here goes beyond it
+-- A host is cut where a URL would go on: a proxy may have logged a path where a host belongs.
 -- A port, a status or a number of bytes sent that the log does not tell is empty: nought would be a statement.
 SELECT
     lower(hex(web_hits.source_id)) AS source,
@@ -16,9 +17,9 @@ SELECT
     account_token,
     method,
     scheme,
-    host,
+    extract(web_hits.host, '^[^/?#\\\\]*') AS host,
     if(web_hits.port = 0, '', toString(web_hits.port)) AS port,
-    concat(if(scheme = '', '', concat(scheme, '://')), host, if(web_hits.port = 0, '', concat(':', toString(web_hits.port))), '/') AS url,
+    concat(if(scheme = '', '', concat(scheme, '://')), extract(web_hits.host, '^[^/?#\\\\]*'), if(web_hits.port = 0, '', concat(':', toString(web_hits.port))), '/') AS url,
     if(web_hits.status = 0, '', toString(web_hits.status)) AS status,
     action,
     if(web_hits.bytes_sent = 0, '', toString(web_hits.bytes_sent)) AS bytes_sent,

@@ -3,7 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 
-use super::{Answer, Request, Window, answers};
+use super::{Answer, Request, RequestError, Window, answers};
 use crate::ledger::{Act, Digest, GateAnswered, Ledger, LedgerError, RequestReceived};
 use crate::record::Timestamp;
 
@@ -56,13 +56,35 @@ pub fn commitment(salt: &str, text: &str) -> Digest {
     Digest::of(&[salt.as_bytes(), b"\n", text.as_bytes()])
 }
 
-/// Asks every gate and enters the request and all answers, refusals too; gives the request if all passed.
-pub fn decide(
+/// The gate that stands before all others: whether there is a request to ask them about.
+pub const UNREADABLE: &str = "request_readable";
+
+/// Enters a request that can not be read, and that it was refused for that; gives the index of its entry.
+pub fn turn_away(
     ledger: &Ledger,
     text: &str,
-    request: &Request,
+    error: &RequestError,
     now: Timestamp,
-) -> Result<Decision, LedgerError> {
+) -> Result<u64, LedgerError> {
+    let (commitment, _, entry) = receive(ledger, text, "", "", now)?;
+    enter(
+        ledger,
+        commitment,
+        UNREADABLE,
+        Some(&error.to_string()),
+        now,
+    )?;
+    Ok(entry)
+}
+
+/// Enters that a request came in; gives what commits to it, with its salt, and the index of the entry.
+fn receive(
+    ledger: &Ledger,
+    text: &str,
+    regime: &str,
+    data_class: &str,
+    now: Timestamp,
+) -> Result<(Digest, String, u64), LedgerError> {
     let mut salt = [0u8; 16];
     SystemRandom::new()
         .fill(&mut salt)
@@ -71,23 +93,44 @@ pub fn decide(
     let commitment = commitment(&salt, text);
     let received = Act::RequestReceived(RequestReceived {
         request: commitment,
-        regime: request.regime.as_str().to_owned(),
-        data_class: request.data_class.as_str().to_owned(),
+        regime: regime.to_owned(),
+        data_class: data_class.to_owned(),
     });
     let private = json!({"salt": salt, "request": text});
     let entry = ledger.append(now, &received, Some(&private))?;
+    Ok((commitment, salt, entry))
+}
+
+/// Enters what a gate has answered: refused where there is a reason to.
+fn enter(
+    ledger: &Ledger,
+    request: Digest,
+    gate: &str,
+    refused: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let act = Act::GateAnswered(GateAnswered {
+        request,
+        gate: gate.to_owned(),
+        passed: refused.is_none(),
+    });
+    let reason = refused.map(|reason| json!({"reason": reason}));
+    ledger.append(now, &act, reason.as_ref())
+}
+
+/// Asks every gate and enters the request and all answers, refusals too; gives the request if all passed.
+pub fn decide(
+    ledger: &Ledger,
+    text: &str,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Decision, LedgerError> {
+    let (regime, class) = (request.regime.as_str(), request.data_class.as_str());
+    let (commitment, salt, entry) = receive(ledger, text, regime, class, now)?;
     let mut recorded = Vec::new();
     for answer in answers(request, now) {
-        let act = Act::GateAnswered(GateAnswered {
-            request: commitment,
-            gate: answer.gate.to_owned(),
-            passed: answer.passed,
-        });
-        let reason = answer
-            .reason
-            .as_ref()
-            .map(|reason| json!({"reason": reason}));
-        let index = ledger.append(now, &act, reason.as_ref())?;
+        let (gate, reason) = (answer.gate, answer.reason.as_deref());
+        let index = enter(ledger, commitment, gate, reason, now)?;
         recorded.push((answer, index));
     }
     let passed = recorded.iter().all(|(answer, _)| answer.passed);

@@ -125,6 +125,9 @@ pub fn answers(request: &Request, now: Timestamp) -> Vec<Answer> {
         .collect()
 }
 
+/// The first moment of the year after the one in which section 22 of the Act of 2000 was repealed, authority by authority.
+const REPEALED: Timestamp = Timestamp::from_seconds(1_577_836_800);
+
 fn refuse_if(refuse: bool, reason: &str) -> Option<String> {
     refuse.then(|| reason.to_owned())
 }
@@ -148,7 +151,9 @@ fn reference_given(request: &Request, _: Timestamp) -> Option<String> {
 fn route_fits_authority(request: &Request, _: Timestamp) -> Option<String> {
     let kind = request.authority.kind;
     let fits = match request.regime {
-        Regime::Ripa22 | Regime::Ipa60a => kind.is_public(),
+        Regime::Ipa60a => kind.is_public(),
+        // The Act of 2000 gave way to Part 3 of 2016 in the year 2019: nobody can be granted anything under it since.
+        Regime::Ripa22 => kind.is_public() && request.authoriser.granted.0 < REPEALED,
         Regime::Ipa61 | Regime::Ipa61a => kind.is_public() && kind != AuthorityKind::LocalAuthority,
         Regime::CourtOrder => kind == AuthorityKind::Court || kind.is_public(),
         Regime::Internal => kind == AuthorityKind::Internal,
@@ -298,7 +303,7 @@ fn still_valid(request: &Request, now: Timestamp) -> Option<String> {
     }
     refuse_if(
         request.disclosure.urgency == Urgency::UrgentOral
-            && authoriser.confirmed_in_writing.is_none()
+            && authoriser.confirmed_in_writing.is_none_or(|at| at.0 > now)
             && now > served.plus_seconds(3 * 86_400),
         "an urgent oral request was not confirmed in writing",
     )
@@ -315,7 +320,14 @@ fn identifiers_present(request: &Request, _: Timestamp) -> Option<String> {
         .find_map(|(at, one)| {
             let readable = match one.kind {
                 IdentifierKind::Account => AccountText::new(one.value.trim()).is_some(),
-                IdentifierKind::Address => one.value.trim().parse::<IpAddr>().is_ok(),
+                IdentifierKind::Address =>
+                // The unspecified address is how the store says that it knows none: it is nobody's.
+                {
+                    one.value
+                        .trim()
+                        .parse::<IpAddr>()
+                        .is_ok_and(|ip| !ip.to_canonical().is_unspecified())
+                }
                 IdentifierKind::Mac => Mac::parse(one.value.trim()).is_some(),
             };
             let number = at + 1;
@@ -352,8 +364,16 @@ fn recipient_named(request: &Request, _: Timestamp) -> Option<String> {
     }
     let spoc = request.spoc.as_ref().map_or("", |spoc| spoc.name.trim());
     let own = request.subject.role == SubjectRole::Applicant;
-    if request.regime == Regime::SubjectAccess && !own {
-        return Some("a person may be given their own data alone".to_owned());
+    if request.regime == Regime::SubjectAccess {
+        // An address or a network card may have been others' as well; an account is one person's.
+        let accounts = request
+            .identifiers
+            .iter()
+            .all(|one| one.kind == IdentifierKind::Account);
+        return refuse_if(
+            !own || !accounts || name != request.applicant.name.trim(),
+            "a person may be given their own data alone: by their account, and to themselves",
+        );
     }
     refuse_if(
         request.is_for_communications_data()

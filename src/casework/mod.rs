@@ -9,7 +9,7 @@ mod gates;
 mod request;
 mod window;
 
-pub use decision::{Authorised, Decision, commitment, decide};
+pub use decision::{Authorised, Decision, UNREADABLE, commitment, decide, turn_away};
 pub use gates::{Answer, GATES, Gate, answers};
 pub use request::{
     Applicant, Authoriser, Authority, AuthorityKind, DataClass, Disclosure, IcrCondition,

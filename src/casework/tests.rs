@@ -1,7 +1,7 @@
 //! What passes the gates, what does not, and that both are recorded.
 
 use super::*;
-use crate::ledger::{Act, Ledger, LedgerKeys};
+use crate::ledger::{Act, Ledger, LedgerKeys, PrivateRecord};
 use crate::record::Timestamp;
 
 const POLICE: &str = include_str!("../../fixtures/evidence/police_icr.toml");
@@ -142,6 +142,102 @@ fn each_gate_refuses_what_it_is_there_for() {
         "{ name = \"\" }",
         &["recipient_named"],
     );
+}
+
+#[test]
+fn the_address_that_says_unknown_is_nobodys() {
+    let by_address = changed("kind = \"account\"", "kind = \"address\"");
+    for (address, gates) in [
+        ("::", &["identifiers_present"][..]),
+        ("0.0.0.0", &["identifiers_present"]),
+        ("::ffff:0.0.0.0", &["identifiers_present"]),
+        ("10.1.2.3", &[]),
+        ("2001:db8::7", &[]),
+    ] {
+        let text = by_address.replace("\"p.invented\"", &format!("\"{address}\""));
+        assert_eq!(refused(&text), gates, "{address}");
+    }
+}
+
+#[test]
+fn a_person_is_given_their_own_data_alone() {
+    let own = INTERNAL
+        .replace("regime = \"internal\"", "regime = \"subject_access\"")
+        .replace(
+            "purpose = \"policy_breach\"",
+            "purpose = \"subject_access\"",
+        )
+        .replace("purpose = \"safeguarding\"", "purpose = \"subject_access\"")
+        .replace("kind = \"internal\"", "kind = \"individual\"")
+        .replace("role = \"suspect\"", "role = \"applicant\"");
+    let applicant = Request::parse(&own).unwrap().applicant.name;
+    let recipient = Request::parse(&own).unwrap().disclosure.recipient.name;
+    let own = own.replace(
+        &format!("recipient = {{ name = \"{recipient}\""),
+        &format!("recipient = {{ name = \"{applicant}\""),
+    );
+    assert_eq!(refused(&own), [""; 0]);
+    let to_another = own.replace(
+        &format!("recipient = {{ name = \"{applicant}\""),
+        "recipient = { name = \"A friend\"",
+    );
+    assert_eq!(refused(&to_another), ["recipient_named"]);
+    let name = &Request::parse(&own).unwrap().identifiers[0].value;
+    let of_an_address = own
+        .replace("kind = \"account\"", "kind = \"address\"")
+        .replace(&format!("value = \"{name}\""), "value = \"10.1.2.3\"");
+    assert_eq!(refused(&of_an_address), ["recipient_named"]);
+}
+
+#[test]
+fn nobody_is_granted_anything_by_a_repealed_act() {
+    check("\"ipa_60a\"", "\"ripa_22\"", &["route_fits_authority"]);
+}
+
+#[test]
+fn an_urgent_request_is_not_confirmed_by_a_promise() {
+    let urgent = changed("urgency = \"routine\"", "urgency = \"urgent_oral\"")
+        .replace("granted = \"2026-03-09", "granted = \"2026-03-01")
+        .replace("served = \"2026-03-10", "served = \"2026-03-02")
+        .replace("to = \"2026-03-02T12", "to = \"2026-03-02T11");
+    assert_eq!(refused(&urgent), ["still_valid"]);
+    for (confirmed, gates) in [("2026-03-13", &["still_valid"][..]), ("2026-03-03", &[])] {
+        let text = urgent.replace(
+            "[window]",
+            &format!("confirmed_in_writing = \"{confirmed}T09:00:00Z\"\n\n[window]"),
+        );
+        assert_eq!(refused(&text), gates, "{confirmed}");
+    }
+}
+
+#[test]
+fn a_request_that_can_not_be_read_is_refused_and_recorded() {
+    let home = tempfile::tempdir().unwrap();
+    let keys = LedgerKeys {
+        signing: [1; 32],
+        records: [2; 32],
+    };
+    let ledger = Ledger::open(home.path(), &keys, "ledger.example/test").unwrap();
+    let text = "regime = \"ipa_60a\"\nurn = p.invented";
+    let error = Request::parse(text).unwrap_err();
+    let entry = turn_away(&ledger, text, &error, now()).unwrap();
+    let entries: Vec<_> = ledger.entries().unwrap().collect();
+    assert_eq!((entries.len(), entry), (2, 0));
+    let Act::RequestReceived(received) = &entries[0].act else {
+        panic!("no request");
+    };
+    let Some(PrivateRecord::Kept(kept)) = ledger.private(&entries[0]).unwrap() else {
+        panic!("no record");
+    };
+    let salt = kept["salt"].as_str().unwrap();
+    assert_eq!(
+        commitment(salt, kept["request"].as_str().unwrap()),
+        received.request
+    );
+    assert!(matches!(&entries[1].act, Act::GateAnswered(answer)
+        if !answer.passed && answer.gate == UNREADABLE && answer.request == received.request));
+    let log = std::fs::read_to_string(home.path().join("entries.jsonl")).unwrap();
+    assert!(!log.contains("invented"));
 }
 
 #[test]

@@ -79,10 +79,7 @@ fn moment(end: &'static str, text: &str, zone: Option<&str>) -> Result<Timestamp
     if let Ok(moment) = Timestamp::parse(text.trim()) {
         return Ok(moment);
     }
-    let local: civil::DateTime = text
-        .trim()
-        .parse()
-        .map_err(|_| WindowError::NotATime { end })?;
+    let local = local(text.trim()).ok_or(WindowError::NotATime { end })?;
     let zone = zone
         .filter(|zone| !zone.is_empty())
         .ok_or(WindowError::NoZone { end })?;
@@ -102,6 +99,14 @@ fn moment(end: &'static str, text: &str, zone: Option<&str>) -> Result<Timestamp
             second: instant(after)?,
         }),
     }
+}
+
+/// A date with a time and nothing else. The library would take a day alone for its first moment, and would pass over
+/// an offset or a zone that stands behind a time.
+fn local(text: &str) -> Option<civil::DateTime> {
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.');
+    let (_, time) = text.split_once(['T', 't', ' '])?;
+    time.chars().all(plain).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -154,6 +159,22 @@ mod tests {
     }
 
     #[test]
+    fn a_day_alone_and_a_zone_that_would_be_passed_over_are_refused() {
+        for from in [
+            "2026-03-02",
+            "2026-03-02T10:00:00[America/New_York]",
+            "2026-03-02T10:00:00-05",
+            "2026-03-02T10:00:00-05:00[Europe/Paris",
+        ] {
+            let found = resolve(from, "2026-03-03T10:00:00", Some("Europe/London"));
+            let sure = Timestamp::parse("2026-03-02T15:00:00Z").unwrap();
+            assert!(found.is_err() || found.unwrap().from == sure, "{from}");
+        }
+        let zone = Some("Europe/London");
+        assert!(resolve("2026-03-02 10:00", "2026-03-02T11:00:00.5", zone).is_ok());
+    }
+
+    #[test]
     fn a_time_that_never_happened_and_a_window_that_ends_first_are_refused() {
         assert_eq!(
             resolve(
@@ -163,10 +184,12 @@ mod tests {
             ),
             Err(WindowError::NeverHappened { end: "start" })
         );
-        assert_eq!(
-            resolve("2026-03-02T10:00:00Z", "2026-03-02T10:00:00Z", None),
-            Err(WindowError::Backwards)
-        );
+        for empty in ["2026-03-02T10:00:00Z", "2026-03-02T09:59:59Z"] {
+            assert_eq!(
+                resolve("2026-03-02T10:00:00Z", empty, None),
+                Err(WindowError::Backwards)
+            );
+        }
         assert_eq!(
             resolve(
                 "2026-03-02T10:00:00",

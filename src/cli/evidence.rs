@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
-use crate::casework::{Decision, Request, decide};
+use crate::casework::{Decision, Request, decide, turn_away};
 use crate::clock;
 use crate::evidence::{
     Exporter, Signer, SignerKey, StoreHoldings, Summary, Verification, export, open, recipients,
@@ -105,22 +105,33 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
-    let text = read(&args.request)?;
-    let request = Request::parse(&text)
-        .with_context(|| format!("cannot answer {}", args.request.display()))?;
+    let bytes = fs::read(&args.request)
+        .with_context(|| format!("cannot read {}", args.request.display()))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let ledger = context.ledger()?;
+    let now = clock::now();
+    // The request and every answer are entered before anything is looked up, and before anybody asks where to write.
+    let request = match Request::parse(&text) {
+        Ok(request) => request,
+        Err(error) => {
+            let entry = turn_away(&ledger, &text, &error, now)?;
+            bail!(
+                "cannot answer {}: {error}; the refusal is entered in the ledger (entry {entry})",
+                args.request.display()
+            );
+        }
+    };
+    let decision = decide(&ledger, &text, &request, now)?;
+    let Some(authorised) = decision.outcome.clone() else {
+        return refuse(&decision, context);
+    };
     let keys = sealing_keys(args, &request)?;
     let sealed_to = recipients(&keys)?;
     ensure!(
         !sealed_to.is_empty() || args.keep_folder,
         "nobody to seal the package to: give --recipient, name keys in the request, or ask for the plain folder with --keep-folder"
     );
-    let ledger = context.ledger()?;
-    let now = clock::now();
-    // The request and every answer are entered before anything is looked up.
-    let decision = decide(&ledger, &text, &request, now)?;
-    let Some(authorised) = decision.outcome.clone() else {
-        return refuse(&decision, context);
-    };
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let key_ring = context.keys()?;
     let signer = Signer::open(key_ring.folder())?;
     let store = context.store()?;
@@ -157,7 +168,6 @@ fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
         now,
     };
     let (bag, summary) = export(&mut exporter, &text, &decision, &authorised)?;
-    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let mut written = Vec::new();
     if !sealed_to.is_empty() {
         let path = args.out.join(format!("{}.tar.age", summary.name));
@@ -247,9 +257,13 @@ fn check(args: &VerifyArgs, context: &Context) -> anyhow::Result<Exit> {
     let log_key = args.log_key.as_deref().map(log_key).transpose()?;
     let found = verify(&args.path, signer.as_ref(), log_key.as_ref())?;
     let (state, text, exit) = match &found {
-        Verification::Intact { signed, head } => (
+        Verification::Intact {
+            signed,
+            head,
+            not_kept,
+        } => (
             "intact",
-            format!("intact, and signed by the key given: {signed}\nproved up to the ledger's head of {} entries", head.size),
+            intact(signed, head.size, *not_kept, log_key.is_some()),
             Exit::Done,
         ),
         Verification::SignerNotChecked { .. } => (
@@ -271,6 +285,22 @@ fn check(args: &VerifyArgs, context: &Context) -> anyhow::Result<Exit> {
         out.flush()?;
     }
     Ok(exit)
+}
+
+/// What an intact package proves, and what it does not.
+fn intact(signed: &str, entries: u64, not_kept: u64, log_key: bool) -> String {
+    let mut text = format!(
+        "intact, and signed by the key given: {signed}\nproved up to the ledger's head of {entries} entries"
+    );
+    if not_kept > 0 {
+        text.push_str(&format!(
+            "\n{not_kept} lines were not kept: of them only the batch is proved, and not what they said"
+        ));
+    }
+    if !log_key {
+        text.push_str("\nthe ledger's key is the one in the package: give --log-key with one that did not come with it");
+    }
+    text
 }
 
 /// A key of a ledger: the text itself, or a file that holds it.

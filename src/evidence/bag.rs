@@ -176,7 +176,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> 
     write().map_err(|source| EvidenceError::file(path, source))
 }
 
-fn make_folder(path: &Path, may_exist: bool) -> Result<(), EvidenceError> {
+pub(crate) fn make_folder(path: &Path, may_exist: bool) -> Result<(), EvidenceError> {
     fs::DirBuilder::new()
         .recursive(may_exist)
         .mode(0o700)

@@ -92,11 +92,7 @@ pub fn export(
     reveal(exporter, &accounts, &subject, decision)?;
 
     let mut bag = Bag::default();
-    put_json(
-        &mut bag,
-        "request.json",
-        &request_file(text, decision, request)?,
-    )?;
+    put_json(&mut bag, "request.json", &request_file(text, decision))?;
     put_json(&mut bag, "gates.json", &gates(decision))?;
     let lines = put_records(
         exporter, &mut bag, authorised, &selection, &accounts, decision,
@@ -123,7 +119,16 @@ pub fn export(
     for (name, bytes) in &disclosed.files {
         bag.put(&format!("originals/{name}"), bytes.clone());
     }
-    finish(exporter, bag, decision, request, &selection, &disclosed)
+    let rows = selection.rows.values().map(|rows| rows.len() as u64);
+    let rows = rows.sum::<u64>() + lines.len() as u64;
+    finish(
+        exporter,
+        bag,
+        decision,
+        request,
+        (rows, &selection),
+        &disclosed,
+    )
 }
 
 /// Signs, and enters the export.
@@ -132,7 +137,7 @@ fn finish(
     mut bag: Bag,
     decision: &Decision,
     request: &Request,
-    selection: &Selection,
+    (rows, selection): (u64, &Selection),
     disclosed: &Disclosed,
 ) -> Result<(Bag, Summary), EvidenceError> {
     let now = exporter.now.to_string();
@@ -151,7 +156,7 @@ fn finish(
     let package = Digest::of(&[signed.unwrap_or_default()]);
     let summary = Summary {
         name: folder_name(&request.urn, &info.date, &package),
-        rows: selection.rows.values().map(|rows| rows.len() as u64).sum(),
+        rows,
         rows_withheld: selection.withheld.clone(),
         originals: disclosed.disclosed,
         originals_withheld: disclosed.withheld.clone(),
@@ -218,17 +223,12 @@ fn reveal(
     Ok(())
 }
 
-fn request_file(
-    text: &str,
-    decision: &Decision,
-    request: &Request,
-) -> Result<RequestFile, EvidenceError> {
-    Ok(RequestFile {
+fn request_file(text: &str, decision: &Decision) -> RequestFile {
+    RequestFile {
         commitment: decision.commitment,
         salt: decision.salt.clone(),
         text: text.to_owned(),
-        request: serde_json::to_value(request).map_err(|_| EvidenceError::Shape)?,
-    })
+    }
 }
 
 fn gates(decision: &Decision) -> Vec<GateFile> {

@@ -4,6 +4,7 @@
 //! records, originals where the class of data allows them, and the proofs that tie every line to the
 //! ledger. [`verify()`] checks such a package and needs nothing but the package and two public keys.
 
+mod agreement;
 mod bag;
 mod export;
 mod holdings;

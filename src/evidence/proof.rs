@@ -21,7 +21,23 @@ pub(crate) const REQUEST: &str = "data/request.json";
 pub(crate) const NOT_KEPT: &str = "original_not_kept";
 const GATES: &str = "data/gates.json";
 const ORIGINALS: &str = "data/originals/";
-const RECORDS: &str = "data/records/";
+/// The gates that every request has been asked since the first version; a gate that is added later does not belong here.
+pub(crate) const ALWAYS_ASKED: [&str; 14] = [
+    "reference_given",
+    "route_fits_authority",
+    "authenticity_checked",
+    "local_authority_without_connection_records",
+    "connection_record_condition",
+    "content_needs_warrant",
+    "class_covers_what_is_wanted",
+    "purpose_fits_class",
+    "zone_given",
+    "window_lawful",
+    "still_valid",
+    "identifiers_present",
+    "human_resources_told",
+    "recipient_named",
+];
 
 /// A line of `entries.jsonl`: an entry of the ledger and its path to the head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,12 +101,11 @@ pub(crate) struct RequestFile {
     pub(crate) salt: String,
     /// The text, as it came in.
     pub(crate) text: String,
-    /// What was read from it.
-    pub(crate) request: serde_json::Value,
 }
 
 /// A gate's answer as the package holds it.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct GateFile {
     /// The gate.
     pub(crate) gate: String,
@@ -105,21 +120,42 @@ pub(crate) struct GateFile {
 /// A file that is not as it should be, and what is wrong with it.
 pub(crate) type Fault = (String, String);
 
-fn fault<T>(file: &str, reason: impl Into<String>) -> Result<T, Fault> {
+/// The lines that are proved, and what of them was not shown.
+#[derive(Debug, Default)]
+pub(crate) struct Proved {
+    frames: BTreeSet<(String, String)>,
+    /// How many lines were withheld, by reason.
+    pub(crate) withheld: BTreeMap<String, u64>,
+}
+
+impl Proved {
+    /// Whether the frame of this number, as it is written, is proved.
+    pub(crate) fn holds(&self, source: &str, frame: &str) -> bool {
+        self.frames.contains(&(source.to_owned(), frame.to_owned()))
+    }
+
+    /// Of how many lines nothing but the batch is proved, as they were not kept.
+    pub(crate) fn not_kept(&self) -> u64 {
+        self.withheld.get(NOT_KEPT).copied().unwrap_or_default()
+    }
+}
+
+pub(crate) fn fault<T>(file: &str, reason: impl Into<String>) -> Result<T, Fault> {
     Err((file.to_owned(), reason.into()))
 }
 
-/// Checks all proofs of a package whose files are known to be the ones that its manifests list.
+/// Checks all proofs of a package whose files are known to be the ones that its manifests list. Gives the head they
+/// lead to, and of how many lines nothing but the batch is proved.
 pub(crate) fn check(
     files: &BTreeMap<String, Vec<u8>>,
     log_key: Option<&VerifyKey>,
-) -> Result<Checkpoint, Fault> {
+) -> Result<(Checkpoint, u64), Fault> {
     let head = head(files, log_key)?;
     let entries = entries(files, &head)?;
-    let frames = frames(files, &entries)?;
-    request(files, &entries)?;
-    records(files, &frames)?;
-    Ok(head)
+    let proved = frames(files, &entries)?;
+    let request = request(files, &entries)?;
+    super::agreement::check(files, &request, &proved)?;
+    Ok((head, proved.not_kept()))
 }
 
 fn head(
@@ -159,12 +195,12 @@ fn entries(
     Ok(entries)
 }
 
-/// Gives the frames that are proved, each by source and number.
+/// Gives the frames that are proved.
 fn frames(
     files: &BTreeMap<String, Vec<u8>>,
     entries: &BTreeMap<u64, Entry>,
-) -> Result<BTreeSet<(String, u64)>, Fault> {
-    let mut proved = BTreeSet::new();
+) -> Result<Proved, Fault> {
+    let mut proved = Proved::default();
     let mut covered: BTreeMap<&str, u64> = files
         .keys()
         .filter_map(|path| path.strip_prefix(ORIGINALS))
@@ -176,35 +212,38 @@ fn frames(
         let Some(batch) = batch.filter(|batch| batch.source.to_string() == proof.source) else {
             return fault(FRAMES, format!("{name} has no batch"));
         };
-        let held = match &proof.leaf {
-            Some(leaf) => {
-                verify_inclusion(leaf, proof.place, batch.frames, &proof.path, &batch.root)
-            }
-            None => proof.withheld.as_deref() == Some(NOT_KEPT) && proof.original.is_none(),
-        };
-        if !held || !(batch.first_frame..=batch.last_frame).contains(&proof.frame) {
+        if !in_batch(&proof, batch) {
             return fault(FRAMES, format!("{name} is not in its batch"));
         }
-        if let (Some(nonce), Some(slice)) = (&proof.nonce, &proof.original) {
-            let path = format!("{ORIGINALS}{}", slice.file);
-            let Some(end) = covered.get_mut(slice.file.as_str()) else {
-                return fault(FRAMES, format!("the original of {name} is missing"));
-            };
-            // Pieces follow each other without gap, so that no line stands there unproved.
-            let bytes = (*end == slice.offset)
-                .then(|| piece(files, &path, slice))
-                .flatten();
-            let same = bytes
-                .zip(parse_nonce(nonce))
-                .is_some_and(|(bytes, nonce)| Some(frame_leaf(&nonce, bytes)) == proof.leaf);
-            if !same {
-                return fault(&path, format!("{name} is not the line that was collected"));
+        match (&proof.nonce, &proof.original, &proof.withheld) {
+            (Some(nonce), Some(slice), None) => {
+                let Some(end) = covered.get_mut(slice.file.as_str()) else {
+                    return fault(FRAMES, format!("the original of {name} is missing"));
+                };
+                let path = format!("{ORIGINALS}{}", slice.file);
+                // Pieces follow each other without gap, so that no line stands there unproved.
+                let bytes = (*end == slice.offset)
+                    .then(|| piece(files, &path, slice))
+                    .flatten();
+                let same = bytes
+                    .zip(parse_nonce(nonce))
+                    .is_some_and(|(bytes, nonce)| Some(frame_leaf(&nonce, bytes)) == proof.leaf);
+                if !same {
+                    return fault(&path, format!("{name} is not the line that was collected"));
+                }
+                *end += slice.length;
             }
-            *end += slice.length;
-        } else if proof.withheld.is_none() {
-            return fault(FRAMES, format!("{name} is neither disclosed nor withheld"));
+            (None, None, Some(reason)) => {
+                *proved.withheld.entry(reason.clone()).or_default() += 1;
+            }
+            _ => return fault(FRAMES, format!("{name} is neither disclosed nor withheld")),
         }
-        proved.insert((proof.source, proof.frame));
+        if !proved
+            .frames
+            .insert((proof.source, proof.frame.to_string()))
+        {
+            return fault(FRAMES, format!("{name} is proved twice"));
+        }
     }
     for (name, end) in covered {
         let path = format!("{ORIGINALS}{name}");
@@ -215,22 +254,45 @@ fn frames(
     Ok(proved)
 }
 
+/// Whether the leaf is in the batch, at a place that a frame of this number can have.
+///
+/// A leaf does not say its number. But numbers rise within a batch: so many frames before it and behind it must find
+/// numbers of their own. Where each line is a frame, that leaves one place only.
+fn in_batch(proof: &FrameProof, batch: &BatchIngested) -> bool {
+    let (Some(before), Some(behind)) = (
+        proof.frame.checked_sub(batch.first_frame),
+        batch.last_frame.checked_sub(proof.frame),
+    ) else {
+        return false;
+    };
+    let Some(leaf) = &proof.leaf else {
+        // The lines of the batch were not kept: nobody can say more than that it covers the number.
+        return proof.withheld.as_deref() == Some(NOT_KEPT) && proof.path.is_empty();
+    };
+    verify_inclusion(leaf, proof.place, batch.frames, &proof.path, &batch.root)
+        && proof.withheld.as_deref() != Some(NOT_KEPT)
+        && proof.place <= before
+        && batch.frames - 1 - proof.place <= behind
+}
+
 /// The request is the one that stands in the ledger, and every gate let it pass.
-fn request(files: &BTreeMap<String, Vec<u8>>, entries: &BTreeMap<u64, Entry>) -> Result<(), Fault> {
+fn request(
+    files: &BTreeMap<String, Vec<u8>>,
+    entries: &BTreeMap<u64, Entry>,
+) -> Result<casework::Request, Fault> {
     let Ok(file) = serde_json::from_str::<RequestFile>(text(files, REQUEST)?) else {
         return fault(REQUEST, "it is not a request");
     };
     let commitment = casework::commitment(&file.salt, &file.text);
-    let parsed = casework::Request::parse(&file.text)
-        .ok()
-        .and_then(|request| serde_json::to_value(request).ok());
-    if commitment != file.commitment || parsed.as_ref() != Some(&file.request) {
-        return fault(REQUEST, "it is not the request that was answered");
-    }
-    let received = entries
-        .values()
-        .any(|entry| matches!(&entry.act, Act::RequestReceived(act) if act.request == commitment));
-    if !received {
+    let Ok(request) = casework::Request::parse(&file.text) else {
+        return fault(REQUEST, "it is not a request");
+    };
+    let received = entries.values().any(|entry| {
+        matches!(&entry.act, Act::RequestReceived(act) if act.request == commitment
+            && act.regime == request.regime.as_str()
+            && act.data_class == request.data_class.as_str())
+    });
+    if commitment != file.commitment || !received {
         return fault(REQUEST, "it does not stand in the ledger");
     }
     let Ok(gates) = serde_json::from_str::<Vec<GateFile>>(text(files, GATES)?) else {
@@ -245,36 +307,13 @@ fn request(files: &BTreeMap<String, Vec<u8>>, entries: &BTreeMap<u64, Entry>) ->
             return fault(GATES, format!("the gate {} did not let it pass", gate.gate));
         }
     }
-    if gates.is_empty() {
-        return fault(GATES, "no gate answered");
+    let missing = ALWAYS_ASKED
+        .iter()
+        .find(|id| !gates.iter().any(|gate| gate.gate == **id));
+    if let Some(id) = missing {
+        return fault(GATES, format!("the gate {id} was not asked"));
     }
-    Ok(())
-}
-
-/// Every record comes from a frame that is proved.
-fn records(
-    files: &BTreeMap<String, Vec<u8>>,
-    proved: &BTreeSet<(String, u64)>,
-) -> Result<(), Fault> {
-    for (path, bytes) in files {
-        let Some(name) = path.strip_prefix(RECORDS) else {
-            continue;
-        };
-        if !name.ends_with(".csv") {
-            continue;
-        }
-        let mut reader = csv::Reader::from_reader(bytes.as_slice());
-        for row in reader.records() {
-            let known = row.ok().and_then(|row| {
-                let source = row.get(0)?.to_owned();
-                Some((source, row.get(1)?.parse().ok()?))
-            });
-            if !known.is_some_and(|place| proved.contains(&place)) {
-                return fault(path, "it holds a row whose frame is not proved");
-            }
-        }
-    }
-    Ok(())
+    Ok(request)
 }
 
 /// The nonce of a frame as it is written.
@@ -302,7 +341,7 @@ fn piece<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str, slice: &Slice) ->
     files.get(path)?.get(from..to)
 }
 
-fn text<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f str, Fault> {
+pub(crate) fn text<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f str, Fault> {
     let Some(bytes) = files.get(path) else {
         return fault(path, "it is missing");
     };
@@ -314,7 +353,7 @@ fn lines<T: serde::de::DeserializeOwned>(
     path: &str,
 ) -> Result<Vec<T>, Fault> {
     text(files, path)?
-        .lines()
+        .split_terminator('\n')
         .map(|line| serde_json::from_str(line).or_else(|_| fault(path, "a line is not a proof")))
         .collect()
 }

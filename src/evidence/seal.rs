@@ -7,7 +7,7 @@ use std::str::FromStr;
 use age::x25519::{Identity, Recipient};
 
 use super::EvidenceError;
-use super::bag::write_new;
+use super::bag::{make_folder, write_new};
 
 /// Reads public age keys (`age1...`).
 pub fn recipients<T: AsRef<str>>(keys: &[T]) -> Result<Vec<Recipient>, EvidenceError> {
@@ -53,6 +53,7 @@ pub fn open(sealed: &[u8], identity: &str, folder: &Path) -> Result<(), Evidence
 /// Only plain files with plain names come out; everything else is refused before anything is written there.
 fn unpack(plain: &[u8], folder: &Path) -> Result<(), EvidenceError> {
     let mut archive = tar::Archive::new(plain);
+    let mut files = Vec::new();
     for entry in archive.entries().map_err(EvidenceError::Archive)? {
         let mut entry = entry.map_err(EvidenceError::Archive)?;
         let path = entry.path().map_err(EvidenceError::Archive)?.into_owned();
@@ -62,15 +63,16 @@ fn unpack(plain: &[u8], folder: &Path) -> Result<(), EvidenceError> {
         if !entry.header().entry_type().is_file() || !plain_name {
             return Err(EvidenceError::Smuggled);
         }
-        let to = folder.join(&path);
-        if let Some(parent) = to.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(|source| EvidenceError::file(parent, source))?;
-        }
         let mut bytes = Vec::new();
         entry
             .read_to_end(&mut bytes)
             .map_err(EvidenceError::Archive)?;
+        files.push((folder.join(&path), bytes));
+    }
+    for (to, bytes) in files {
+        if let Some(parent) = to.parent() {
+            make_folder(parent, true)?;
+        }
         write_new(&to, &bytes)?;
     }
     Ok(())

@@ -146,7 +146,10 @@ impl Subject {
                 IdentifierKind::Account => subject
                     .accounts
                     .extend(AccountText::new(value).map(|name| token(&name))),
-                IdentifierKind::Address => subject.addresses.extend(value.parse::<IpAddr>().ok()),
+                IdentifierKind::Address => subject.addresses.extend(
+                    // The store gives an address of version 4 as one, however it was written.
+                    value.parse().ok().map(|ip: IpAddr| ip.to_canonical()),
+                ),
                 IdentifierKind::Mac => subject.cards.extend(Mac::parse(value)),
             }
         }

@@ -184,11 +184,20 @@ impl Holdings for Fake {
         &self,
         ask: &RecordsWanted<'_>,
     ) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError> {
-        let mut csv = "source,frame,ordinal\n".to_owned();
+        let mut csv = "source,frame,ordinal,time,account_token\n".to_owned();
         for place in ask.places {
+            let named = [(WEB, 2), (RADIUS, 1)].contains(&(place.source, place.frame));
+            let account = if named {
+                SUBJECT.to_string()
+            } else {
+                String::new()
+            };
             csv.push_str(&format!(
-                "{},{},{}\n",
-                place.source, place.frame, place.ordinal
+                "{},{},{},{},{account}\n",
+                place.source,
+                place.frame,
+                place.ordinal,
+                moment(i64::try_from(place.frame).unwrap()),
             ));
         }
         Ok(vec![
@@ -582,6 +591,11 @@ fn an_archive_that_leads_out_of_the_folder_is_refused() {
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(1);
+    archive
+        .append_data(&mut header, "harmless.txt", b"x".as_slice())
+        .unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
     header.as_gnu_mut().unwrap().name[..8].copy_from_slice(b"../outer");
     header.set_cksum();
     archive.append(&header, b"x".as_slice()).unwrap();
@@ -594,6 +608,8 @@ fn an_archive_that_leads_out_of_the_folder_is_refused() {
     );
     assert!(matches!(refused, Err(EvidenceError::Smuggled)));
     assert!(!home.path().join("outer").exists());
+    // Not even what came before it.
+    assert!(!home.path().join("in/harmless.txt").exists());
 }
 
 #[test]
@@ -722,4 +738,284 @@ fn the_subscriber_of_an_address_is_not_answered_by_silence() {
     };
     let refused = export(&mut exporter, &text, &decision, &authorised);
     assert!(matches!(refused, Err(EvidenceError::SubscriberOfAddress)));
+}
+
+#[test]
+fn the_program_in_the_package_knows_the_same_columns_and_gates() {
+    use crate::record::Class;
+    let script = include_str!("package/verify.py");
+    let words = |name: &str| -> BTreeSet<&str> {
+        let (_, rest) = script.split_once(&format!("\n{name} = \"\"\"")).unwrap();
+        let (list, _) = rest.split_once("\"\"\"").unwrap();
+        list.split_whitespace().collect()
+    };
+    let columns = |class: Class| -> BTreeSet<&str> {
+        [
+            Wanted::ConnectionRecords,
+            Wanted::WebRecords,
+            Wanted::SignIns,
+            Wanted::Subscriber,
+        ]
+        .into_iter()
+        .flat_map(|kind| export::table_of(kind).unwrap().columns)
+        .filter(|column| column.class == class)
+        .map(|column| column.name)
+        .collect()
+    };
+    assert_eq!(words("CONTENT"), columns(Class::Content));
+    assert_eq!(words("LOCAL"), columns(Class::Local));
+    // A column of one name has one class in every table whose rows are given out.
+    for class in [Class::Entity, Class::Events, Class::Icr] {
+        let beyond = columns(Class::Content)
+            .union(&columns(Class::Local))
+            .copied()
+            .collect();
+        assert!(columns(class).is_disjoint(&beyond), "{class:?}");
+    }
+    let gates: BTreeSet<&str> = casework::GATES.iter().map(|gate| gate.id).collect();
+    assert_eq!(words("GATES"), proof::ALWAYS_ASKED.into_iter().collect());
+    assert!(words("GATES").is_subset(&gates));
+}
+
+/// What somebody who has the signer's key could write into a package so that it contradicts itself.
+#[test]
+fn a_package_that_lies_is_refused_by_both_programs_alike() {
+    let world = world();
+    let (bag, _) = world.export(POLICE);
+    let mut amiss = Vec::new();
+    let subject = SUBJECT.to_string();
+    let other = OTHER.to_string();
+    let frames = text(&bag, "data/proofs/frames.jsonl");
+    let first = frames.lines().find(|line| line.contains("nonce")).unwrap();
+    let web4 = frames
+        .lines()
+        .find(|line| line.contains("\"frame\":4"))
+        .unwrap();
+    let lie = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let twice = format!("{web4}\n{web4}\n");
+    let as_fraction = web4.replace("\"frame\":4", "\"frame\":4.0");
+    let huge = web4.replace("\"place\":3", "\"place\":99999999999999999999");
+    let renumbered = web4.replace("\"frame\":4", "\"frame\":5");
+    let with_more = web4.replace("\"frame\":4", "\"extra\":1,\"frame\":4");
+    let web = "data/records/web_records.csv";
+    let proofs = "data/proofs/frames.jsonl";
+    let parameters = "data/method/parameters.json";
+    let attribution = "data/attribution.json";
+    let nonce = first
+        .split("\"nonce\":\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let originals = format!("data/originals/{RADIUS}.txt");
+    let lies: Vec<(&str, (String, String), &str)> = vec![
+        // A row twice, a row of somebody else, a row outside the window, a number spelled otherwise.
+        (web, lie(",2,0,", ",4,0,"), attribution),
+        (web, lie(&subject, &other), attribution),
+        (web, lie("2026-03-02T10:04", "2026-03-03T10:04"), web),
+        (
+            web,
+            lie("2026-03-02T10:04", "2026-03-02T10:03"),
+            attribution,
+        ),
+        (web, lie(",4,0,", ",04,0,"), web),
+        (web, lie(",4,0,", ",+4,0,"), web),
+        (web, lie(",account_token", ",path"), web),
+        (web, lie(",account_token", ",lists"), web),
+        // Attributions that say something else or rest on nothing.
+        (attribution, lie(":4:0\"", ":5:0\""), web),
+        (
+            attribution,
+            lie(&format!("{RADIUS}:2:0"), &format!("{RADIUS}:3:0")),
+            attribution,
+        ),
+        (
+            attribution,
+            lie("\"value\": \"p.invented\"", "\"value\": \"q.invented\""),
+            attribution,
+        ),
+        // Other parameters than those of the request.
+        (parameters, lie("T12:00", "T13:00"), parameters),
+        (
+            parameters,
+            lie("\"addresses\": []", "\"addresses\": [\"10.1.2.3\"]"),
+            parameters,
+        ),
+        (parameters, lie("\"icr\"", "\"content\""), parameters),
+        // Proofs: a line twice, of another number, with fields or numbers that are none.
+        (proofs, lie(&format!("{web4}\n"), &twice), proofs),
+        (proofs, lie(web4, &renumbered), proofs),
+        (proofs, lie(web4, &as_fraction), ""),
+        (proofs, lie(web4, &huge), ""),
+        (proofs, lie(web4, &with_more), ""),
+        (
+            proofs,
+            lie(
+                "\"withheld\":\"original_holds_content\"",
+                "\"withheld\":\"original_not_kept\"",
+            ),
+            proofs,
+        ),
+        (
+            proofs,
+            lie("original_holds_content", "names_another_person"),
+            "data/withheld.json",
+        ),
+        (
+            "data/withheld.json",
+            lie(
+                "\"original_holds_content\": 2",
+                "\"original_holds_content\": 1",
+            ),
+            "data/withheld.json",
+        ),
+        // A nonce that swallows the beginning of the line, or leaves a part of itself to it.
+        (proofs, lie(nonce, &format!("{nonce}72")), ""),
+        // A gate that is passed over.
+        (
+            "data/gates.json",
+            lie("\"still_valid\"", "\"zone_given\""),
+            "data/gates.json",
+        ),
+        (
+            "data/request.json",
+            lie("\"salt\"", "\"more\": 1, \"salt\""),
+            "",
+        ),
+        (
+            "data/proofs/head.txt",
+            lie("\n\n", "\nmore\n\n"),
+            "data/proofs/head.txt",
+        ),
+    ];
+    for (at, (path, (from, to), named)) in lies.iter().enumerate() {
+        assert!(text(&bag, path).contains(from), "{path}: {from}");
+        let change = |files: &mut BTreeMap<String, Vec<u8>>| {
+            let bytes = files.get_mut(*path).unwrap();
+            *bytes = std::str::from_utf8(bytes)
+                .unwrap()
+                .replacen(from, to, 1)
+                .into_bytes();
+        };
+        let folder = world.written(&format!("lie{at}"), &forge(&bag, change, &world.signer));
+        if let Err(found) = both_refuse(&folder, &world, named) {
+            amiss.push(format!("{path}: {from} -> {to}: {found}"));
+        }
+    }
+    // Files that do not belong there, although they are listed and signed.
+    for extra in [
+        "data/bagit.txt",
+        "data/records/subscriber.csv",
+        "data/records/web_records.CSV",
+        "data/inner/data/records/web_records.csv",
+        "data/proofs/head.txt/x",
+    ] {
+        let change = |files: &mut BTreeMap<String, Vec<u8>>| {
+            if extra.ends_with("/x") {
+                files.remove("data/proofs/head.txt");
+            }
+            files.insert(extra.to_owned(), b"x\n".to_vec());
+        };
+        let name = extra.replace('/', "_");
+        let folder = world.written(&name, &forge(&bag, change, &world.signer));
+        if let Err(found) = both_refuse(&folder, &world, "") {
+            amiss.push(format!("{extra}: {found}"));
+        }
+    }
+    // The line's first bytes hidden in a longer nonce.
+    let change = |files: &mut BTreeMap<String, Vec<u8>>| {
+        let line = files.get_mut(&originals).unwrap();
+        line.drain(..1);
+        let proofs = files.get_mut(proofs).unwrap();
+        let forged = String::from_utf8(proofs.clone())
+            .unwrap()
+            .replacen(nonce, &format!("{nonce}72"), 1)
+            .replacen("\"length\":16", "\"length\":15", 1)
+            .replacen("\"offset\":16", "\"offset\":15", 1);
+        *proofs = forged.into_bytes();
+    };
+    let folder = world.written("swallowed", &forge(&bag, change, &world.signer));
+    assert_eq!(both_refuse(&folder, &world, &originals), Ok(()));
+    assert!(
+        amiss.is_empty(),
+        "{}",
+        amiss.join(
+            "
+"
+        )
+    );
+}
+
+/// What is amiss if not both programs refuse the package, each naming this file.
+fn both_refuse(folder: &Path, world: &World, named: &str) -> Result<(), String> {
+    let found = verify(folder, Some(&world.key()), None);
+    let Ok(Verification::Wrong { file, reason }) = &found else {
+        return Err(format!("{found:?}"));
+    };
+    let signer = world.signer_file();
+    let mut command = Command::new("python3");
+    command
+        .args(["-I", "-B"])
+        .arg(folder.join("verify.py"))
+        .arg("--signer")
+        .arg(signer);
+    let Some(output) = tool(&mut command) else {
+        return Ok(());
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    let alike = output.status.code() == Some(1)
+        && (named.is_empty() || (file == named && said.starts_with(&format!("WRONG: {named}:"))))
+        && said.starts_with("WRONG: ");
+    if alike {
+        Ok(())
+    } else {
+        Err(format!("{file}: {reason} / {said}{complained}"))
+    }
+}
+
+#[test]
+fn names_that_are_not_plain_are_shown_without_what_a_terminal_obeys() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = world();
+    let (bag, _) = world.export(POLICE);
+    for name in ["\u{1b}[2Jx", "a\nb", "\u{e4}.txt", "cafe\u{301}", "..x"] {
+        let folder = world.written("bag", &bag);
+        fs::write(folder.join("data").join(name), b"x").unwrap();
+        let found = check(&folder, Some(&world.key()));
+        assert!(!wrong_file(&found).contains(char::is_control), "{found:?}");
+        assert!(wrong_file(&found).is_ascii(), "{found:?}");
+        assert_eq!(python(&folder, &[]), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+    let folder = world.written("bag", &bag);
+    fs::write(
+        folder.join(std::ffi::OsStr::from_bytes(b"data/\xff\xfe")),
+        b"x",
+    )
+    .unwrap();
+    assert_eq!(both_refuse(&folder, &world, ""), Ok(()));
+}
+
+#[test]
+fn what_can_not_be_read_is_not_called_wrong_by_either_program() {
+    let world = world();
+    let (bag, _) = world.export(POLICE);
+    let folder = world.written("bag", &bag);
+    let empty = tempfile::tempdir().unwrap();
+    let at = |place: &Path| python(&folder, &["--bag", place.to_str().unwrap()]);
+    assert_eq!(at(empty.path()), 2);
+    assert_eq!(at(&empty.path().join("nowhere")), 2);
+    let key = empty.path().join("key");
+    fs::write(&key, "no key\n").unwrap();
+    fs::write(folder.join("data/gates.json"), "changed").unwrap();
+    assert_eq!(python(&folder, &["--signer", key.to_str().unwrap()]), 2);
+    assert_eq!(python(&folder, &["--log-key", key.to_str().unwrap()]), 2);
+    let log_key = empty.path().join("vkey");
+    fs::write(&log_key, format!("{}\n", world.ledger.verify_key())).unwrap();
+    assert_eq!(
+        python(&folder, &["--log-key", log_key.to_str().unwrap()]),
+        1
+    );
 }

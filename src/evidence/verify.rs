@@ -20,6 +20,8 @@ pub enum Verification {
         signed: String,
         /// The head of the ledger that the proofs lead to.
         head: Checkpoint,
+        /// How many lines were not kept: nothing but their batch is proved.
+        not_kept: u64,
     },
     /// Consistent in itself; but nobody said whose signature to expect, so it could be a forgery as a whole.
     SignerNotChecked {
@@ -86,9 +88,13 @@ fn check(
         },
     };
     file(files, SIGNATURE)?;
-    let head = proof::check(files, log_key)?;
+    let (head, not_kept) = proof::check(files, log_key)?;
     Ok(match signed {
-        Some(signed) => Verification::Intact { signed, head },
+        Some(signed) => Verification::Intact {
+            signed,
+            head,
+            not_kept,
+        },
         None => Verification::SignerNotChecked { head },
     })
 }
@@ -223,7 +229,9 @@ fn read(folder: &Path) -> Result<Result<Files, Fault>, EvidenceError> {
             let entry = entry.map_err(fault_at)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if !is_plain(&name) {
-                return Ok(fault(&name, "its name is not plain"));
+                // Whatever a terminal would obey is shown as it is written.
+                let shown = name.escape_default().to_string();
+                return Ok(fault(&shown, "its name is not plain"));
             }
             // This does not follow links.
             let kind = entry.file_type().map_err(fault_at)?;

@@ -238,6 +238,8 @@ impl Ledger {
     /// Reads everything again and checks it: each entry's form and place, the root against the signed head, each private record.
     pub fn verify(&self) -> Result<Verified, LedgerError> {
         let _lock = self.lock()?;
+        // What other processes have entered since is known from here on: proofs of it can be had.
+        self.catch_up(&mut self.state())?;
         let tail = self.read_all()?;
         let (size, root) = (tail.leaves.len() as u64, tree::root(&tail.leaves));
         let signed = self.stored_head()?;
@@ -321,6 +323,14 @@ impl Ledger {
                 signed: head.size,
             });
         }
+        if size > signed_size + 1 {
+            // Each entry gets its head before the next is written: what lies beyond was not written by us, or the
+            // head was taken away or put back. To sign it now would hide that.
+            return Err(LedgerError::NotAsSigned {
+                size,
+                signed: signed_size,
+            });
+        }
         if size > signed_size {
             // A crash came between an entry and its head.
             self.write_head(state)?;
@@ -363,7 +373,9 @@ impl Ledger {
             file.sync_all()?;
             fs::rename(&fresh, &path)
         };
-        write().map_err(|source| LedgerError::file(&path, source))
+        write().map_err(|source| LedgerError::file(&path, source))?;
+        // Without this a head of some entries ago could stand there after a loss of power.
+        sync_folder(&self.folder)
     }
 
     fn entries_path(&self) -> PathBuf {

@@ -72,8 +72,13 @@ impl PrivateRecords {
             Err(source) => return Err(LedgerError::file(&self.path(commitment, "key"), source)),
         };
         let path = self.path(commitment, "record");
-        let sealed = fs::read(&path).map_err(|source| LedgerError::file(&path, source))?;
         let damaged = || LedgerError::PrivateRecord(*commitment);
+        let sealed = match fs::read(&path) {
+            Ok(sealed) => sealed,
+            // To erase a record its key goes first: a key alone is not what erasing leaves.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(damaged()),
+            Err(source) => return Err(LedgerError::file(&path, source)),
+        };
         let (nonce, wrapped) = wrapped.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| damaged())?;
         let key = open(&self.wrapping, nonce, commitment, wrapped).ok_or_else(damaged)?;

@@ -105,6 +105,56 @@ fn every_changed_byte_and_every_missing_entry_is_noticed() {
 }
 
 #[test]
+fn a_head_that_was_taken_away_or_put_back_is_noticed() {
+    let home = tempfile::tempdir().unwrap();
+    filled(home.path(), 2);
+    let (head, entries) = (home.path().join("head"), home.path().join("entries.jsonl"));
+    let old = fs::read(&head).unwrap();
+    filled_on(home.path(), 2, 5);
+    let (whole, newest) = (fs::read(&entries).unwrap(), fs::read(&head).unwrap());
+    // Without its head a ledger could be cut short and would be signed again.
+    fs::remove_file(&head).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    for kept in [2, 5] {
+        fs::write(&entries, lines[..kept].concat()).unwrap();
+        assert!(open(home.path()).is_err(), "{kept} entries");
+        assert!(!head.exists());
+    }
+    // An older head: three entries beyond it have no signature of their own.
+    fs::write(&head, &old).unwrap();
+    assert!(matches!(
+        open(home.path()),
+        Err(LedgerError::NotAsSigned { size: 5, signed: 2 })
+    ));
+    fs::write(&head, newest).unwrap();
+    assert_eq!(open(home.path()).unwrap().verify().unwrap().entries, 5);
+}
+
+fn filled_on(folder: &Path, from: u64, to: u64) {
+    let ledger = open(folder).unwrap();
+    for n in from..to {
+        assert_eq!(ledger.append(at(n), &act(n), None).unwrap(), n);
+    }
+}
+
+#[test]
+fn a_record_that_is_gone_while_its_key_is_there_is_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = open(home.path()).unwrap();
+    ledger.append(at(0), &act(0), Some(&json!("x"))).unwrap();
+    for file in fs::read_dir(home.path().join("private")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "record") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(matches!(
+        ledger.verify(),
+        Err(LedgerError::PrivateRecord(_))
+    ));
+}
+
+#[test]
 fn two_writers_see_each_other_and_neither_loses_an_entry() {
     let home = tempfile::tempdir().unwrap();
     let (one, two) = (open(home.path()).unwrap(), open(home.path()).unwrap());
@@ -114,6 +164,12 @@ fn two_writers_see_each_other_and_neither_loses_an_entry() {
     }
     assert_eq!(open(home.path()).unwrap().verify().unwrap().entries, 6);
     assert_eq!(one.verify().unwrap().entries, 6);
+    two.append(at(6), &act(6), None).unwrap();
+    two.append(at(7), &act(7), None).unwrap();
+    assert_eq!(one.verify().unwrap().entries, 8);
+    // What was checked is what can be proved.
+    assert_eq!(one.head(), two.head());
+    assert!(one.inclusion(7, one.head().size).is_ok());
 }
 
 #[test]
