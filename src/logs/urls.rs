@@ -120,7 +120,11 @@ fn split_host(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
         },
     };
     let host = host.strip_suffix(b".").unwrap_or(host);
-    if host.is_empty() || host.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+    // What ends a host in a URL can not stand in one (RFC 3986, 3.2.2): a path that passed for part of a name
+    // would be content in the place of a host, and would leave with communications data.
+    let ends_a_host =
+        |byte: &u8| *byte <= b' ' || matches!(byte, b'/' | b'?' | b'#' | b'\\' | 0x7f);
+    if host.is_empty() || host.iter().any(ends_a_host) {
         return None;
     }
     let port = match port {
@@ -188,6 +192,20 @@ static SEARCH_PARAMETERS: &[&str] = &["q", "query", "search", "search_query", "p
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_never_passes_for_a_host() {
+        for target in [
+            "games.example/secret:443",
+            "games.example?q=x:443",
+            "games.example\\x:443",
+        ] {
+            assert!(Url::split_connect(target.as_bytes()).is_none(), "{target}");
+        }
+        let url = Url::split(b"http://games.example\\secret/").map(|url| url.host.to_vec());
+        assert_eq!(url, None);
+        assert!(Url::split_connect(b"games.example:443").is_some());
+    }
 
     fn parts(url: &str) -> Option<(String, String, Option<u16>, String, String)> {
         let url = Url::split(url.as_bytes())?;
