@@ -40,6 +40,9 @@ pub enum StoreError {
         /// Code, name and, where it can hold no value, text.
         refusal: Refusal,
     },
+    /// A statement that was typed in is not run.
+    #[error(transparent)]
+    NotAllowed(#[from] super::allow::Refused),
     /// The store is not reached, or the connection broke.
     #[error("the store does not answer ({what}): {reason}")]
     Unreachable {

@@ -9,6 +9,7 @@
 //!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
+mod allow;
 mod client;
 mod engine;
 mod error;
@@ -16,6 +17,7 @@ mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;
 mod open;
+mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
 mod queries;
@@ -35,6 +37,7 @@ use std::io::Write;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+pub use allow::{Content, Refused};
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
@@ -121,6 +124,43 @@ impl Store {
         self.ask(sql, params, format, &mut onto(sql.id(), out))
     }
 
+    /// Answers a statement that somebody typed in, if it only asks and shows no content that is masked.
+    /// The engine's parser decides what it is; what runs is the text that the parser writes back.
+    pub fn answer(
+        &self,
+        statement: &str,
+        content: Content,
+        format: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        let question = Params::new().text("sql", statement);
+        let canonical = self.text_of(allow::WRITE_BACK, &question)?;
+        let canonical = canonical.trim_end_matches('\n');
+        let tree = self.text_of(&allow::ask_tree(canonical), &Params::new())?;
+        allow::judge(&tree, content)?;
+        let params = Params::new();
+        let call = Call {
+            what: TYPED_IN,
+            sql: canonical,
+            params: &params,
+        };
+        self.caller()?.ask(&call, format, &mut onto(TYPED_IN, out))
+    }
+
+    fn text_of(&self, sql: &str, params: &Params) -> Result<String, StoreError> {
+        let mut answer = Vec::new();
+        let call = Call {
+            what: TYPED_IN,
+            sql,
+            params,
+        };
+        self.caller()?.ask(&call, "TabSeparatedRaw", &mut |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        String::from_utf8(answer).map_err(|_| Refused::Unclear.into())
+    }
+
     fn ask(
         &self,
         sql: Sql,
@@ -136,6 +176,9 @@ impl Store {
         self.caller()?.ask(&call, format, piece)
     }
 }
+
+/// How errors name a statement that is not ours.
+const TYPED_IN: &str = "the statement";
 
 /// What does not fit, without the value that does not: `serde_json` puts values into its messages.
 fn shape(error: &serde_json::Error) -> String {

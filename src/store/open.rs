@@ -45,7 +45,8 @@ impl Store {
                 let hold = Mutex::new(hold(embedded)?);
                 let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
                 let settings = embedded.clone();
-                let caller = Caller::of_folder(socket.clone()).map_err(unusable(&embedded.data))?;
+                let caller = Caller::of_folder(socket.clone(), &embedded.key)
+                    .map_err(unusable(&embedded.data))?;
                 (
                     caller,
                     Place::Folder {

@@ -13,34 +13,44 @@ use axum::routing::{get, post};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::ffi::QueryStream;
+use super::ffi::{Answer, Connection, QueryStream};
 use super::heading::Heading;
 use super::request::Request;
 use super::{Access, Engine, EngineError};
+use crate::store::allow::{self, Content};
 use crate::store::error::code_of;
+use crate::store::own::Own;
+use crate::store::sql::escaped;
 
 /// The routes.
-pub(super) fn routes(engine: Arc<Engine>) -> Router {
+pub(super) fn routes(engine: Arc<Engine>, own: Own) -> Router {
     Router::new()
         .route("/ping", get(|| async { "Ok.\n" }))
         .route("/", post(answer).get(answer))
-        .with_state(engine)
+        .with_state(Front { engine, own })
+}
+
+/// What every request needs.
+#[derive(Clone)]
+struct Front {
+    engine: Arc<Engine>,
+    own: Own,
 }
 
 async fn answer(
-    State(engine): State<Arc<Engine>>,
+    State(Front { engine, own }): State<Front>,
     RawQuery(address): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let mut request = Request::default();
+    let mut request = Request {
+        own: is_own(&own, &headers),
+        ..Request::default()
+    };
     for (name, value) in pairs(address.as_deref().unwrap_or_default()) {
         if let Err(problem) = request.take(&name, value) {
             return refused(problem);
         }
-    }
-    if request.names_files() {
-        return refused(NO_FILES);
     }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
@@ -64,7 +74,6 @@ async fn answer(
         },
     };
     match taken {
-        Ok(()) if request.names_files() => refused(NO_FILES),
         Ok(()) => query(engine, request).await,
         Err(problem) => refused(problem),
     }
@@ -75,6 +84,11 @@ async fn answer(
 async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
     if let Err(problem) = request.settle() {
         return refused(problem);
+    }
+    if !request.own
+        && let Err(problem) = request.bound()
+    {
+        return refused(&problem);
     }
     let format = request
         .format
@@ -89,7 +103,7 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         };
         let work = tokio::task::spawn_blocking(move || {
             let _seat = seat;
-            let done = run(&engine, access, &request, &job_format, &sender);
+            let done = run(&engine, access, &mut request, &job_format, &sender);
             // A client that has gone away needs no answer.
             drop(sender.blocking_send(done.map(|()| None)));
         });
@@ -147,12 +161,15 @@ async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Piece {
 fn run(
     engine: &Engine,
     access: Access,
-    request: &Request,
+    request: &mut Request,
     format: &str,
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), EngineError> {
     let mut connection =
         engine.connection(access, request.database.as_deref(), &request.settings)?;
+    if !request.own {
+        request.sql = judged(&mut connection, request)?;
+    }
     match Heading::of(format).filter(|_| request.streams()) {
         Some(heading) => {
             let stream = connection.stream(&request.sql, format, &request.params)?;
@@ -165,6 +182,32 @@ fn run(
             Ok(())
         }
     }
+}
+
+/// A statement from outside as the engine's parser writes it back, if it may be run.
+fn judged(connection: &mut Connection, request: &Request) -> Result<String, EngineError> {
+    let text = |answer: Answer| {
+        std::str::from_utf8(answer.bytes())
+            .map(|text| text.trim_end_matches('\n').to_owned())
+            .map_err(|_| EngineError::Silent)
+    };
+    let value = ("sql".to_owned(), escaped(&request.sql));
+    let canonical = text(connection.query(allow::WRITE_BACK, TEXT, &[value])?)?;
+    let tree = text(connection.query(&allow::ask_tree(&canonical), TEXT, &request.params)?)?;
+    match allow::judge(&tree, Content::Masked) {
+        Ok(()) => Ok(canonical),
+        Err(refused) => Err(EngineError::Said {
+            code: DENIED,
+            text: format!("Code: {DENIED}. DB::Exception: {refused}. (ACCESS_DENIED)"),
+        }),
+    }
+}
+
+/// Whether a request says the word of the folder's key.
+fn is_own(own: &Own, headers: &HeaderMap) -> bool {
+    headers
+        .get("X-ClickHouse-Key")
+        .is_some_and(|word| own.is(word.as_bytes()))
 }
 
 /// Each chunk of the engine is a whole document of the format: the heading is sent with the first alone.
@@ -252,7 +295,7 @@ fn failed(error: &EngineError) -> Response<Body> {
     response
 }
 
-fn refused(problem: &'static str) -> Response<Body> {
+fn refused(problem: &str) -> Response<Body> {
     failed(&EngineError::Said {
         code: 36,
         text: format!("Code: 36. DB::Exception: {problem}. (BAD_ARGUMENTS)"),
@@ -322,7 +365,10 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-const NO_FILES: &str = "a statement reads and writes no files here";
+/// Texts as they are, without quotes.
+const TEXT: &str = "TabSeparatedRaw";
+/// ClickHouse's code for what is not allowed.
+const DENIED: u32 = 497;
 /// Long enough for a client that is reading.
 const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.

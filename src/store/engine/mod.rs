@@ -8,6 +8,7 @@ mod front;
 mod heading;
 mod request;
 mod serving;
+mod settings;
 
 use std::fs;
 use std::io::{Seek, Write};

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::{Engine, EngineError, front};
 use crate::record::Timestamp;
+use crate::store::own::Own;
 
 /// What is needed to start.
 pub(crate) struct Start<'a> {
@@ -87,7 +88,7 @@ impl Owner {
             .block_on(async { listen(start.data) })
             .map_err(unusable(socket.clone()))?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let routes = front::routes(Arc::clone(&engine));
+        let routes = front::routes(Arc::clone(&engine), Own::new(start.key));
         let served = runtime.spawn(async move {
             let serving = axum::serve(listener, routes).with_graceful_shutdown(async {
                 // Both the word and the loss of the one who could say it mean: stop.
