@@ -15,3 +15,4 @@ mod region;
 mod reports;
 mod secret;
 mod stories;
+mod typed_in;
