@@ -3,6 +3,7 @@
 //! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use axum::routing::{get, post};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+use super::blocks;
 use super::ffi::{Answer, Connection, QueryStream};
 use super::heading::Heading;
 use super::request::Request;
@@ -52,11 +54,43 @@ async fn answer(
             return refused(problem);
         }
     }
+    let query_id = request.query_id.clone().unwrap_or_else(next_id);
+    let mut response = told(engine, request, &headers, body).await;
+    if let Ok(id) = HeaderValue::from_str(&query_id) {
+        response.headers_mut().insert("X-ClickHouse-Query-Id", id);
+    }
+    response
+}
+
+/// A name for a request that brings none, in the form of those of ClickHouse; it counts up.
+fn next_id() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    format!("00000000-0000-8000-8000-{number:012x}")
+}
+
+/// Answers a request whose address is read.
+async fn told(
+    engine: Arc<Engine>,
+    mut request: Request,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    if request.insert().is_some() && request.decompress {
+        return refused("rows are taken as they are, not in compressed blocks");
+    }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
     }
     let Ok(body) = axum::body::to_bytes(body, LONGEST_STATEMENT).await else {
         return refused("the statement is too long");
+    };
+    let body = match request.decompress {
+        false => body,
+        true => match blocks::unpacked(&body, LONGEST_STATEMENT) {
+            Ok(plain) => Bytes::from(plain),
+            Err(problem) => return refused(problem),
+        },
     };
     let form = headers
         .get(header::CONTENT_TYPE)
@@ -95,6 +129,7 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         .clone()
         .unwrap_or_else(|| "TabSeparated".to_owned());
     let (sender, mut pieces) = mpsc::channel(PIECES_UNDER_WAY);
+    let compress = request.compress;
     let job_format = format.clone();
     tokio::spawn(async move {
         let access = request.access();
@@ -117,6 +152,10 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         Some(_) => Answering::Rows(pieces),
         None => Answering::Over,
     };
+    let wrapped = move |bytes: Bytes| match compress {
+        true => Bytes::from(blocks::packed(&bytes)),
+        false => bytes,
+    };
     let rest = futures_util::stream::unfold(state, |state| async move {
         match state {
             Answering::Rows(mut pieces) => match next(&mut pieces).await {
@@ -136,7 +175,11 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         }
     });
     let start = futures_util::stream::iter(first.map(Ok));
-    let mut response = Response::new(Body::from_stream(start.chain(rest)));
+    let mut response = Response::new(Body::from_stream(
+        start
+            .chain(rest)
+            .map(move |piece: std::io::Result<Bytes>| piece.map(wrapped)),
+    ));
     let headers = response.headers_mut();
     headers.insert("X-ClickHouse-Exception-Tag", HeaderValue::from_static(TAG));
     if let Ok(format) = HeaderValue::from_str(&format) {

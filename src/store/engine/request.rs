@@ -18,6 +18,12 @@ pub(super) struct Request {
     pub(super) params: Vec<(String, String)>,
     /// Whether it is the program's own; else it may only ask.
     pub(super) own: bool,
+    /// How the client calls it.
+    pub(super) query_id: Option<String>,
+    /// Whether the answer goes out in compressed blocks.
+    pub(super) compress: bool,
+    /// Whether the body comes in compressed blocks.
+    pub(super) decompress: bool,
 }
 
 impl Request {
@@ -30,7 +36,6 @@ impl Request {
             // Who asks and under which name changes nothing here: the socket's mode says who may.
             "user"
             | "password"
-            | "query_id"
             | "session_id"
             | "session_timeout"
             | "role"
@@ -38,8 +43,13 @@ impl Request {
             | "send_progress_in_http_headers"
             | "buffer_size"
             | "client_protocol_version" => {}
-            "compress" | "decompress" if value == "0" => {}
-            "compress" | "decompress" => return Err("compressed blocks are not spoken here"),
+            "query_id" => self.query_id = Some(value).filter(|id| !id.is_empty()),
+            "compress" => self.compress = value == "1",
+            "decompress" => self.decompress = value == "1",
+            "session_check" if value == "1" => {
+                return Err("no session is kept here: each request says all that it needs");
+            }
+            "session_check" => {}
             _ => match name.strip_prefix("param_") {
                 Some(param) => self.params.push((param.to_owned(), value)),
                 None if GUARDED.contains(&name) => return Err("this setting is fixed"),

@@ -139,3 +139,56 @@ fn nobody_at_the_servers_address_is_said_so() {
     let error = Store::open(&settings).unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
 }
+
+/// What clients of the HTTP interface see beside the rows.
+#[test]
+fn headers_and_compressed_blocks_are_spoken() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let socket = scratch.folder.path().join("store.sock");
+    let said = |address: &str, body: &[u8]| {
+        use std::io::{Read, Write};
+        let mut wire = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let head = format!(
+            "POST /?{address} HTTP/1.0\r\nHost: store\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        wire.write_all(head.as_bytes()).unwrap();
+        wire.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        wire.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+        (head, answer[end + 4..].to_vec())
+    };
+    let (head, body) = said("query_id=mine&wait_end_of_query=1", b"SELECT 1");
+    assert!(head.contains("x-clickhouse-query-id: mine"), "{head}");
+    assert_eq!(body, b"1\n");
+    let (head, body) = said("compress=1", b"SELECT number FROM numbers(200000)");
+    assert!(
+        head.contains("x-clickhouse-query-id: 00000000-0000-8000-8000-"),
+        "{head}"
+    );
+    let plain = crate::store::engine::unpacked_in_test(&body);
+    assert_eq!(plain.iter().filter(|byte| **byte == b'\n').count(), 200_000);
+    assert!(plain.starts_with(b"0\n1\n") && plain.ends_with(b"\n199999\n"));
+    let packed = crate::store::engine::packed_in_test(b"SELECT 2");
+    let (_, body) = said("decompress=1", &packed);
+    assert_eq!(body, b"2\n");
+    let (head, body) = said("decompress=1", b"SELECT 2");
+    assert!(
+        head.contains("400") && body.ends_with(b"(BAD_ARGUMENTS)\n"),
+        "{head}"
+    );
+    let (head, _) = said("", b"SELECT file('x')");
+    assert!(
+        head.contains("403") && head.contains("x-clickhouse-exception-code: 497"),
+        "{head}"
+    );
+    let (head, body) = said("session_id=a&session_check=1", b"SELECT 1");
+    assert!(
+        head.contains("400") && String::from_utf8_lossy(&body).contains("session"),
+        "{head}"
+    );
+}
