@@ -31,6 +31,13 @@ impl Own {
         }
     }
 
+    /// For strangers at an address, who have a key of their own.
+    pub(super) fn of_strangers(key: &str) -> Own {
+        Own {
+            digest: of(key.as_bytes()),
+        }
+    }
+
     /// Whether this is the word. Digests are compared, so that the time it takes tells nothing of it.
     pub(super) fn is(&self, word: &[u8]) -> bool {
         of(word).as_ref() == self.digest.as_ref()

@@ -9,6 +9,7 @@
     reason = "the helpers of tests stand outside `#[test]`, where .clippy.toml does not reach"
 )]
 
+mod address;
 mod again;
 mod home;
 mod region;

@@ -11,6 +11,8 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
@@ -32,11 +34,40 @@ pub(super) fn routes(engine: Arc<Engine>, own: Own) -> Router {
         .with_state(Front { engine, own })
 }
 
+/// The routes of an address: whoever knows the key may ask, and nobody may do more.
+pub(super) fn routes_with_key(engine: Arc<Engine>, key: Own) -> Router {
+    Router::new()
+        .route("/ping", get(|| async { "Ok.\n" }))
+        .route("/", post(answer_with_key).get(answer_with_key))
+        .with_state(Front { engine, own: key })
+}
+
 /// What every request needs.
 #[derive(Clone)]
 struct Front {
     engine: Arc<Engine>,
+    /// The word of the program on the socket; the key of strangers at an address.
     own: Own,
+}
+
+async fn answer_with_key(
+    State(Front { engine, own }): State<Front>,
+    RawQuery(address): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    if !is_own(&own, &headers) && !is_basic(&own, &headers) {
+        let mut response = failed(&EngineError::Said {
+            code: WRONG_KEY,
+            text: format!(
+                "Code: {WRONG_KEY}. DB::Exception: the key is missing or wrong. (AUTHENTICATION_FAILED)"
+            ),
+        });
+        let ask = HeaderValue::from_static("Basic realm=\"Invigil\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        return response;
+    }
+    received(engine, false, address, headers, body).await
 }
 
 async fn answer(
@@ -45,8 +76,20 @@ async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
+    let own = is_own(&own, &headers);
+    received(engine, own, address, headers, body).await
+}
+
+/// Reads the address of a request, answers it, and says how it is called.
+async fn received(
+    engine: Arc<Engine>,
+    own: bool,
+    address: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
     let mut request = Request {
-        own: is_own(&own, &headers),
+        own,
         ..Request::default()
     };
     for (name, value) in pairs(address.as_deref().unwrap_or_default()) {
@@ -253,6 +296,18 @@ fn is_own(own: &Own, headers: &HeaderMap) -> bool {
         .is_some_and(|word| own.is(word.as_bytes()))
 }
 
+/// Whether a request brings the key as a browser or Grafana does.
+fn is_basic(key: &Own, headers: &HeaderMap) -> bool {
+    let said = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Basic "))
+        .and_then(|pair| BASE64_STANDARD.decode(pair.trim()).ok());
+    said.as_deref()
+        .and_then(|pair| pair.splitn(2, |byte| *byte == b':').nth(1))
+        .is_some_and(|word| key.is(word))
+}
+
 /// Each chunk of the engine is a whole document of the format: the heading is sent with the first alone.
 fn forward(
     mut stream: QueryStream<'_>,
@@ -364,6 +419,7 @@ fn status_of(code: u32) -> StatusCode {
         60 | 81 => StatusCode::NOT_FOUND,
         27 | 36 | 41 | 43 | 46 | 47 | 53 | 62 | 117 | 456 | 457 => StatusCode::BAD_REQUEST,
         164 | 497 => StatusCode::FORBIDDEN,
+        WRONG_KEY => StatusCode::UNAUTHORIZED,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -412,6 +468,8 @@ fn hex(digit: u8) -> Option<u8> {
 const TEXT: &str = "TabSeparatedRaw";
 /// ClickHouse's code for what is not allowed.
 const DENIED: u32 = 497;
+/// ClickHouse's code for a wrong key.
+const WRONG_KEY: u32 = 516;
 /// Long enough for a client that is reading.
 const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.

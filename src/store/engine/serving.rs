@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{Read, Seek, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,20 @@ impl Owner {
             runtime: Some(runtime),
             _lock: lock,
         }))
+    }
+}
+
+impl Owner {
+    /// Answers at an address of this machine too, whoever brings the key. They may only ask.
+    pub(crate) fn listen(&self, address: SocketAddr, key: &str) -> std::io::Result<SocketAddr> {
+        let Some(runtime) = &self.runtime else {
+            return Err(std::io::ErrorKind::NotConnected.into());
+        };
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(address))?;
+        let address = listener.local_addr()?;
+        let routes = front::routes_with_key(Arc::clone(&self.engine), Own::of_strangers(key));
+        runtime.spawn(async move { drop(axum::serve(listener, routes).await) });
+        Ok(address)
     }
 }
 
