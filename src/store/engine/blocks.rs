@@ -92,8 +92,10 @@ mod tests {
         "dd7960b2ee9ecc8ff7e4d1299f971025821a00000041000000450c61626303000f0d001c506263616263";
 
     fn written() -> Vec<u8> {
-        (0..WRITTEN.len() / 2)
-            .map(|at| u8::from_str_radix(&WRITTEN[2 * at..2 * at + 2], 16).unwrap())
+        WRITTEN
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
             .collect()
     }
 
