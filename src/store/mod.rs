@@ -7,6 +7,9 @@
 //! A question is answered on a connection that may only read. It may end with `SETTINGS` of plain values,
 //! but for those that bound memory and keep rows off the disk; within it, the engine refuses them.
 //!
+//! Statements of others (on the socket, at an address, typed in) may only ask: `allow` judges them by what the
+//! engine's own parser makes of them. The program's own requests say a word that comes from the folder's key.
+//!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod allow;
