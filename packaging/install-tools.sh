@@ -3,7 +3,7 @@
 set -euo pipefail
 
 tools=target/tools
-wanted='bagit==1.9.0'
+wanted='bagit==1.9.0 clickhouse-connect==1.12.0'
 
 if [ "$(cat "$tools/.installed" 2>/dev/null)" = "$wanted" ]; then
     exit 0
@@ -11,5 +11,6 @@ fi
 printf 'tools: installing %s into %s\n' "$wanted" "$tools" >&2
 rm -rf "$tools"
 python3 -m venv "$tools"
-"$tools/bin/pip" --quiet --disable-pip-version-check install "$wanted" setuptools
+read -ra packages <<<"$wanted"
+"$tools/bin/pip" --quiet --disable-pip-version-check install "${packages[@]}" setuptools
 printf '%s\n' "$wanted" >"$tools/.installed"

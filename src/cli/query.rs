@@ -1,25 +1,35 @@
-//! `invigil query`: questions to the store that the program knows by name.
+//! `invigil query`: questions to the store, by name or typed in as SQL.
 
 use std::io::Write;
 
 use anyhow::Context as _;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
 
 use crate::ledger::{Act, Digest, SearchRun};
-use crate::store::{Params, QUERIES, Sql, Store, query};
+use crate::store::{Content, Params, QUERIES, Sql, Store, query};
 use crate::{clock, ledger};
 
 use super::context::{Context, Exit};
 
-/// Ask the store a question that the program knows by name.
+/// Ask the store a question that the program knows by name, or one in SQL.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil query --list\n  invigil query store/sources\n  invigil query store/tables --to csv"
+    after_help = "Examples:\n  invigil query --list\n  invigil query store/sources\n  invigil query store/tables --to csv\n  invigil query --sql 'SELECT host, count() AS hits FROM web_hits GROUP BY host ORDER BY hits DESC LIMIT 20'\n  invigil query --sql 'SELECT time, path FROM web_hits' --reveal-content --reason 'case 12'"
 )]
 pub struct Args {
     /// The question.
-    #[arg(value_name = "NAME", required_unless_present = "list")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "sql"])]
     name: Option<String>,
+    /// A question in SQL. It may only ask, is entered in the ledger, and shows no content.
+    #[arg(long, value_name = "TEXT", conflicts_with = "name")]
+    sql: Option<String>,
+    /// Show columns of class content too, such as paths and search terms; the ledger says so.
+    #[arg(long, requires = "sql", requires = "reason")]
+    reveal_content: bool,
+    /// Why the question is asked; kept in the ledger's private record.
+    #[arg(long, value_name = "TEXT", requires = "sql")]
+    reason: Option<String>,
     /// List the questions.
     #[arg(long)]
     list: bool,
@@ -45,6 +55,9 @@ enum To {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if let Some(sql) = args.sql.as_deref().filter(|_| !args.list) {
+        return typed_in(sql, args, context);
+    }
     let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
         return list(context);
     };
@@ -63,6 +76,82 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         To::Parquet => write(context, &store, sql, "Parquet")?,
     }
     Ok(Exit::Done)
+}
+
+/// Asks a question in SQL, after it was entered. A refused one stays entered: somebody asked it.
+fn typed_in(sql: &str, args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if args
+        .reason
+        .as_deref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
+        anyhow::bail!("a reason needs words");
+    }
+    let store = context.store()?;
+    let content = if args.reveal_content {
+        Content::Revealed
+    } else {
+        Content::Masked
+    };
+    record_typed_in(context, sql, args)?;
+    let mut answer = Vec::new();
+    match args.to {
+        To::Table if !context.json => {
+            store.answer(sql, content, "CSVWithNames", &mut answer)?;
+            table(context, &answer)?;
+        }
+        To::Table | To::Json => {
+            store.answer(sql, content, "JSONEachRow", &mut answer)?;
+            let rows = serde_json::Deserializer::from_slice(&answer).into_iter();
+            context.print_json(&Value::Array(rows.collect::<Result<_, _>>()?))?;
+        }
+        To::Jsonl => answer_onto(&store, sql, content, "JSONEachRow", context)?,
+        To::Csv => answer_onto(&store, sql, content, "CSVWithNames", context)?,
+        To::Parquet => answer_onto(&store, sql, content, "Parquet", context)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn answer_onto(
+    store: &Store,
+    sql: &str,
+    content: Content,
+    format: &str,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let mut out = context.out();
+    store.answer(sql, content, format, &mut out)?;
+    Ok(out.flush()?)
+}
+
+/// Enters a question in SQL: its text and the reason lie in the private record, and the digest takes
+/// in a salt from there, so that the entry alone tells nothing of it.
+fn record_typed_in(context: &Context, sql: &str, args: &Args) -> anyhow::Result<()> {
+    let salt = random_salt()?;
+    let query = if args.reveal_content {
+        "sql_with_content"
+    } else {
+        "sql"
+    };
+    let act = Act::SearchRun(SearchRun {
+        query: query.to_owned(),
+        digest: Digest::of(&[salt.as_bytes(), b"\n", sql.as_bytes()]),
+        rows: None,
+    });
+    let private = serde_json::json!({ "salt": salt, "sql": sql, "reason": args.reason });
+    context
+        .ledger()?
+        .append(clock::now(), &act, Some(&private))?;
+    Ok(())
+}
+
+fn random_salt() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .ok()
+        .context("the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Enters that personal data is searched.
@@ -123,10 +212,14 @@ pub(super) fn print(
     if context.json {
         return context.print_json(&Value::Array(rows(store, sql, params)?));
     }
-    let answer = store.bytes(sql, params, "CSVWithNames")?;
+    table(context, &store.bytes(sql, params, "CSVWithNames")?)
+}
+
+/// Prints comma-separated values with a heading as a table.
+fn table(context: &Context, answer: &[u8]) -> anyhow::Result<()> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
-        .from_reader(answer.as_slice());
+        .from_reader(answer);
     let mut lines = Vec::new();
     for record in reader.records() {
         lines.push(record?.iter().map(str::to_owned).collect::<Vec<String>>());

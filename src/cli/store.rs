@@ -1,5 +1,10 @@
 //! `invigil store`: the state of the store, its schema, the engine kept up for others.
 
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::store::{LIBRARY_VERSION, Params, Serving, StoreSettings, query};
@@ -9,7 +14,7 @@ use super::context::{Context, Exit};
 /// The store: its state, its schema, the engine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store engine"
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store engine"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -23,14 +28,22 @@ enum Action {
     /// Bring the schema up to date. Every command does this too; twice does no harm.
     Migrate,
     /// Keep the engine up for other commands, until interrupted.
-    Serve,
+    Serve {
+        /// Answer at this loopback address too, such as 127.0.0.1:8123, for tools that speak ClickHouse's HTTP
+        /// interface. They may only ask, and are shown no content.
+        #[arg(long, value_name = "ADDRESS", requires = "key_file")]
+        listen: Option<SocketAddr>,
+        /// The file with the key that they bring, readable by its owner alone.
+        #[arg(long, value_name = "FILE", requires = "listen")]
+        key_file: Option<PathBuf>,
+    },
     /// Say which engine is used and whether it is there; exit 1 if it is not.
     Engine,
 }
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    match args.action {
+    match &args.action {
         Action::Status => status(context),
         Action::Migrate => {
             let store = context.store()?;
@@ -38,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             context.tell("the schema is up to date");
             Ok(Exit::Done)
         }
-        Action::Serve => serve(context),
+        Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
         Action::Engine => engine(context),
     }
 }
@@ -67,7 +80,7 @@ fn status(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn serve(context: &Context) -> anyhow::Result<Exit> {
+fn serve(context: &Context, address: Option<(SocketAddr, &Path)>) -> anyhow::Result<Exit> {
     let StoreSettings::Embedded(embedded) = context.store_settings()? else {
         anyhow::bail!("the configuration names a ClickHouse server: there is no engine to keep up");
     };
@@ -76,8 +89,29 @@ fn serve(context: &Context) -> anyhow::Result<Exit> {
         "the store answers on {}; end it with Ctrl-C",
         serving.socket().display()
     ));
+    if let Some((address, file)) = address {
+        let key = key_of(file)?;
+        let address = serving.listen(address, key.trim())?;
+        context.tell(format!(
+            "and on http://{address} for whoever brings the key"
+        ));
+    }
     serving.until_asked_to_end()?;
     Ok(Exit::Done)
+}
+
+/// The key in a file that nobody else can read.
+fn key_of(file: &Path) -> anyhow::Result<zeroize::Zeroizing<String>> {
+    let unreadable = || format!("cannot read the key {}", file.display());
+    let mode = std::fs::metadata(file).with_context(unreadable)?.mode();
+    anyhow::ensure!(
+        mode & 0o077 == 0,
+        "the key {} can be read by others: chmod 600 it",
+        file.display()
+    );
+    Ok(std::fs::read_to_string(file)
+        .with_context(unreadable)?
+        .into())
 }
 
 fn engine(context: &Context) -> anyhow::Result<Exit> {

@@ -235,7 +235,7 @@ pub struct AuditRun {
 /// Personal data was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchRun {
-    /// The question: the id of an embedded query, or `sql` for one typed in.
+    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content.
     pub query: String,
     /// The digest of the question with its parameters.
     pub digest: Digest,

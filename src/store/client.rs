@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::engine::threads;
 use super::error::{Refusal, StoreError};
+use super::own;
 use super::settings::Server;
 use super::sql::Params;
 use super::unix::SocketOf;
@@ -33,13 +34,15 @@ pub(super) struct Call<'a> {
 
 impl Caller {
     /// Speaks to the socket of a data folder.
-    pub(super) fn of_folder(socket: SocketOf) -> std::io::Result<Caller> {
+    pub(super) fn of_folder(socket: SocketOf, key: &[u8; 32]) -> std::io::Result<Caller> {
         // No connection is kept idle: who serves may end at any moment, and connecting costs nothing here.
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(socket);
         let client = Client::with_http_client(http)
             .with_url("http://store.invalid")
+            .with_user(own::USER)
+            .with_password(own::word(key).as_str())
             .with_compression(Compression::None);
         Ok(Caller {
             client,

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use super::engine::EngineError;
 
+/// How long the key for an address is at least.
+pub(super) const SHORTEST_KEY: usize = 16;
+
 /// The store can not do what it was asked.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +43,25 @@ pub enum StoreError {
         /// Code, name and, where it can hold no value, text.
         refusal: Refusal,
     },
+    /// An address is not safe to answer at.
+    #[error(
+        "{0} is not of this machine alone: without TLS the store answers on a loopback address only"
+    )]
+    NotLoopback(std::net::SocketAddr),
+    /// The key for an address is too short.
+    #[error("the key for an address needs at least {SHORTEST_KEY} characters")]
+    ShortKey,
+    /// An address can not be answered at.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A statement that was typed in is not run.
+    #[error(transparent)]
+    NotAllowed(#[from] super::allow::Refused),
     /// The store is not reached, or the connection broke.
     #[error("the store does not answer ({what}): {reason}")]
     Unreachable {

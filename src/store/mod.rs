@@ -7,8 +7,12 @@
 //! A question is answered on a connection that may only read. It may end with `SETTINGS` of plain values,
 //! but for those that bound memory and keep rows off the disk; within it, the engine refuses them.
 //!
+//! Statements of others (on the socket, at an address, typed in) may only ask: `allow` judges them by what the
+//! engine's own parser makes of them. The program's own requests say a word that comes from the folder's key.
+//!
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
+mod allow;
 mod client;
 mod engine;
 mod error;
@@ -16,6 +20,7 @@ mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;
 mod open;
+mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
 pub mod pending;
@@ -36,6 +41,7 @@ use std::io::Write;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+pub use allow::{Content, Refused};
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
@@ -122,6 +128,43 @@ impl Store {
         self.ask(sql, params, format, &mut onto(sql.id(), out))
     }
 
+    /// Answers a statement that somebody typed in, if it only asks and shows no content that is masked.
+    /// The engine's parser decides what it is; what runs is the text that the parser writes back.
+    pub fn answer(
+        &self,
+        statement: &str,
+        content: Content,
+        format: &str,
+        out: &mut dyn Write,
+    ) -> Result<(), StoreError> {
+        let question = Params::new().text("sql", statement);
+        let canonical = self.text_of(allow::WRITE_BACK, &question)?;
+        let canonical = canonical.trim_end_matches('\n');
+        let tree = self.text_of(&allow::ask_tree(canonical), &Params::new())?;
+        allow::judge(&tree, content)?;
+        let params = Params::new();
+        let call = Call {
+            what: TYPED_IN,
+            sql: canonical,
+            params: &params,
+        };
+        self.caller()?.ask(&call, format, &mut onto(TYPED_IN, out))
+    }
+
+    fn text_of(&self, sql: &str, params: &Params) -> Result<String, StoreError> {
+        let mut answer = Vec::new();
+        let call = Call {
+            what: TYPED_IN,
+            sql,
+            params,
+        };
+        self.caller()?.ask(&call, "TabSeparatedRaw", &mut |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        String::from_utf8(answer).map_err(|_| Refused::Unclear.into())
+    }
+
     fn ask(
         &self,
         sql: Sql,
@@ -137,6 +180,9 @@ impl Store {
         self.caller()?.ask(&call, format, piece)
     }
 }
+
+/// How errors name a statement that is not ours.
+const TYPED_IN: &str = "the statement";
 
 /// What does not fit, without the value that does not: `serde_json` puts values into its messages.
 fn shape(error: &serde_json::Error) -> String {

@@ -3,6 +3,7 @@
 //! One process has the engine on a folder; it answers on a socket, and every [`Store`] of every
 //! process, its own too, speaks to that socket. Within a process the hold on the folder is shared.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use super::client::Caller;
 use super::engine::{Occupied, Owner, Start};
-use super::error::StoreError;
+use super::error::{SHORTEST_KEY, StoreError};
 use super::migrate;
 use super::settings::{Embedded, StoreSettings};
 use super::unix::SocketOf;
@@ -45,7 +46,8 @@ impl Store {
                 let hold = Mutex::new(hold(embedded)?);
                 let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
                 let settings = embedded.clone();
-                let caller = Caller::of_folder(socket.clone()).map_err(unusable(&embedded.data))?;
+                let caller = Caller::of_folder(socket.clone(), &embedded.key)
+                    .map_err(unusable(&embedded.data))?;
                 (
                     caller,
                     Place::Folder {
@@ -151,6 +153,25 @@ impl Serving {
     /// The store, for this process's own use.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Answers at a loopback address too, whoever brings the key; they may only ask. The answer is the address
+    /// itself, as its port may have been left to the system.
+    pub fn listen(&self, address: SocketAddr, key: &str) -> Result<SocketAddr, StoreError> {
+        if !address.ip().is_loopback() {
+            return Err(StoreError::NotLoopback(address));
+        }
+        if key.len() < SHORTEST_KEY {
+            return Err(StoreError::ShortKey);
+        }
+        let failed = |source| StoreError::Listen { address, source };
+        let Place::Folder { hold, .. } = &self.store.inner.place else {
+            return Err(failed(std::io::ErrorKind::Unsupported.into()));
+        };
+        let hold = hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = hold.as_ref().and_then(|hold| hold.owner.as_ref());
+        let owner = owner.ok_or_else(|| failed(std::io::ErrorKind::NotConnected.into()))?;
+        owner.listen(address, key).map_err(failed)
     }
 
     /// Waits until the process is asked to end (interrupt or terminate), then closes everything.

@@ -143,7 +143,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// As the store reads values of parameters: what its tab-separated format escapes.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for c in value.chars() {
         match c {

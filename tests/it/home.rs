@@ -165,7 +165,7 @@ fn engine() -> Option<PathBuf> {
     clippy::disallowed_methods,
     reason = "the Makefile tells the tests, and nothing else can"
 )]
-fn nothing_may_be_left_out() -> bool {
+pub(crate) fn nothing_may_be_left_out() -> bool {
     std::env::var_os("INVIGIL_TEST_ALL").is_some()
 }
 

@@ -9,6 +9,7 @@
     reason = "the helpers of tests stand outside `#[test]`, where .clippy.toml does not reach"
 )]
 
+mod address;
 mod again;
 mod home;
 mod once;
@@ -17,3 +18,4 @@ mod reports;
 mod secret;
 mod stories;
 mod terminal;
+mod typed_in;

@@ -3,6 +3,7 @@
 //! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,43 +11,129 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::ffi::QueryStream;
+use super::blocks;
+use super::ffi::{Answer, Connection, QueryStream};
 use super::heading::Heading;
 use super::request::Request;
 use super::{Access, Engine, EngineError};
+use crate::store::allow::{self, Content};
 use crate::store::error::code_of;
+use crate::store::own::Own;
+use crate::store::sql::escaped;
 
 /// The routes.
-pub(super) fn routes(engine: Arc<Engine>) -> Router {
+pub(super) fn routes(engine: Arc<Engine>, own: Own) -> Router {
     Router::new()
         .route("/ping", get(|| async { "Ok.\n" }))
         .route("/", post(answer).get(answer))
-        .with_state(engine)
+        .with_state(Front { engine, own })
 }
 
-async fn answer(
-    State(engine): State<Arc<Engine>>,
+/// The routes of an address: whoever knows the key may ask, and nobody may do more.
+pub(super) fn routes_with_key(engine: Arc<Engine>, key: Own) -> Router {
+    Router::new()
+        .route("/ping", get(|| async { "Ok.\n" }))
+        .route("/", post(answer_with_key).get(answer_with_key))
+        .with_state(Front { engine, own: key })
+}
+
+/// What every request needs.
+#[derive(Clone)]
+struct Front {
+    engine: Arc<Engine>,
+    /// The word of the program on the socket; the key of strangers at an address.
+    own: Own,
+}
+
+async fn answer_with_key(
+    State(Front { engine, own }): State<Front>,
     RawQuery(address): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let mut request = Request::default();
+    if !is_own(&own, &headers) && !is_basic(&own, &headers) {
+        let mut response = failed(&EngineError::Said {
+            code: WRONG_KEY,
+            text: format!(
+                "Code: {WRONG_KEY}. DB::Exception: the key is missing or wrong. (AUTHENTICATION_FAILED)"
+            ),
+        });
+        let ask = HeaderValue::from_static("Basic realm=\"Invigil\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        return response;
+    }
+    received(engine, false, address, headers, body).await
+}
+
+async fn answer(
+    State(Front { engine, own }): State<Front>,
+    RawQuery(address): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let own = is_own(&own, &headers);
+    received(engine, own, address, headers, body).await
+}
+
+/// Reads the address of a request, answers it, and says how it is called.
+async fn received(
+    engine: Arc<Engine>,
+    own: bool,
+    address: Option<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    let mut request = Request {
+        own,
+        ..Request::default()
+    };
     for (name, value) in pairs(address.as_deref().unwrap_or_default()) {
         if let Err(problem) = request.take(&name, value) {
             return refused(problem);
         }
     }
-    if request.names_files() {
-        return refused(NO_FILES);
+    let query_id = request.query_id.clone().unwrap_or_else(next_id);
+    let mut response = told(engine, request, &headers, body).await;
+    if let Ok(id) = HeaderValue::from_str(&query_id) {
+        response.headers_mut().insert("X-ClickHouse-Query-Id", id);
+    }
+    response
+}
+
+/// A name for a request that brings none, in the form of those of ClickHouse; it counts up.
+fn next_id() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    format!("00000000-0000-8000-8000-{number:012x}")
+}
+
+/// Answers a request whose address is read.
+async fn told(
+    engine: Arc<Engine>,
+    mut request: Request,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response<Body> {
+    if request.insert().is_some() && request.decompress {
+        return refused("rows are taken as they are, not in compressed blocks");
     }
     if request.insert().is_some() {
         return insert(engine, request, body.into_data_stream()).await;
     }
     let Ok(body) = axum::body::to_bytes(body, LONGEST_STATEMENT).await else {
         return refused("the statement is too long");
+    };
+    let body = match request.decompress {
+        false => body,
+        true => match blocks::unpacked(&body, LONGEST_STATEMENT) {
+            Ok(plain) => Bytes::from(plain),
+            Err(problem) => return refused(problem),
+        },
     };
     let form = headers
         .get(header::CONTENT_TYPE)
@@ -64,7 +151,6 @@ async fn answer(
         },
     };
     match taken {
-        Ok(()) if request.names_files() => refused(NO_FILES),
         Ok(()) => query(engine, request).await,
         Err(problem) => refused(problem),
     }
@@ -76,11 +162,17 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
     if let Err(problem) = request.settle() {
         return refused(problem);
     }
+    if !request.own
+        && let Err(problem) = request.bound()
+    {
+        return refused(&problem);
+    }
     let format = request
         .format
         .clone()
         .unwrap_or_else(|| "TabSeparated".to_owned());
     let (sender, mut pieces) = mpsc::channel(PIECES_UNDER_WAY);
+    let compress = request.compress;
     let job_format = format.clone();
     tokio::spawn(async move {
         let access = request.access();
@@ -89,7 +181,7 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         };
         let work = tokio::task::spawn_blocking(move || {
             let _seat = seat;
-            let done = run(&engine, access, &request, &job_format, &sender);
+            let done = run(&engine, access, &mut request, &job_format, &sender);
             // A client that has gone away needs no answer.
             drop(sender.blocking_send(done.map(|()| None)));
         });
@@ -102,6 +194,10 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
     let state = match first {
         Some(_) => Answering::Rows(pieces),
         None => Answering::Over,
+    };
+    let wrapped = move |bytes: Bytes| match compress {
+        true => Bytes::from(blocks::packed(&bytes)),
+        false => bytes,
     };
     let rest = futures_util::stream::unfold(state, |state| async move {
         match state {
@@ -122,7 +218,11 @@ async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
         }
     });
     let start = futures_util::stream::iter(first.map(Ok));
-    let mut response = Response::new(Body::from_stream(start.chain(rest)));
+    let mut response = Response::new(Body::from_stream(
+        start
+            .chain(rest)
+            .map(move |piece: std::io::Result<Bytes>| piece.map(wrapped)),
+    ));
     let headers = response.headers_mut();
     headers.insert("X-ClickHouse-Exception-Tag", HeaderValue::from_static(TAG));
     if let Ok(format) = HeaderValue::from_str(&format) {
@@ -147,12 +247,15 @@ async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Piece {
 fn run(
     engine: &Engine,
     access: Access,
-    request: &Request,
+    request: &mut Request,
     format: &str,
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), EngineError> {
     let mut connection =
         engine.connection(access, request.database.as_deref(), &request.settings)?;
+    if !request.own {
+        request.sql = judged(&mut connection, request)?;
+    }
     match Heading::of(format).filter(|_| request.streams()) {
         Some(heading) => {
             let stream = connection.stream(&request.sql, format, &request.params)?;
@@ -165,6 +268,44 @@ fn run(
             Ok(())
         }
     }
+}
+
+/// A statement from outside as the engine's parser writes it back, if it may be run.
+fn judged(connection: &mut Connection, request: &Request) -> Result<String, EngineError> {
+    let text = |answer: Answer| {
+        std::str::from_utf8(answer.bytes())
+            .map(|text| text.trim_end_matches('\n').to_owned())
+            .map_err(|_| EngineError::Silent)
+    };
+    let value = ("sql".to_owned(), escaped(&request.sql));
+    let canonical = text(connection.query(allow::WRITE_BACK, TEXT, &[value])?)?;
+    let tree = text(connection.query(&allow::ask_tree(&canonical), TEXT, &request.params)?)?;
+    match allow::judge(&tree, Content::Masked) {
+        Ok(()) => Ok(canonical),
+        Err(refused) => Err(EngineError::Said {
+            code: DENIED,
+            text: format!("Code: {DENIED}. DB::Exception: {refused}. (ACCESS_DENIED)"),
+        }),
+    }
+}
+
+/// Whether a request says the word of the folder's key.
+fn is_own(own: &Own, headers: &HeaderMap) -> bool {
+    headers
+        .get("X-ClickHouse-Key")
+        .is_some_and(|word| own.is(word.as_bytes()))
+}
+
+/// Whether a request brings the key as a browser or Grafana does.
+fn is_basic(key: &Own, headers: &HeaderMap) -> bool {
+    let said = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Basic "))
+        .and_then(|pair| BASE64_STANDARD.decode(pair.trim()).ok());
+    said.as_deref()
+        .and_then(|pair| pair.splitn(2, |byte| *byte == b':').nth(1))
+        .is_some_and(|word| key.is(word))
 }
 
 /// Each chunk of the engine is a whole document of the format: the heading is sent with the first alone.
@@ -252,7 +393,7 @@ fn failed(error: &EngineError) -> Response<Body> {
     response
 }
 
-fn refused(problem: &'static str) -> Response<Body> {
+fn refused(problem: &str) -> Response<Body> {
     failed(&EngineError::Said {
         code: 36,
         text: format!("Code: 36. DB::Exception: {problem}. (BAD_ARGUMENTS)"),
@@ -278,6 +419,7 @@ fn status_of(code: u32) -> StatusCode {
         60 | 81 => StatusCode::NOT_FOUND,
         27 | 36 | 41 | 43 | 46 | 47 | 53 | 62 | 117 | 456 | 457 => StatusCode::BAD_REQUEST,
         164 | 497 => StatusCode::FORBIDDEN,
+        WRONG_KEY => StatusCode::UNAUTHORIZED,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -322,7 +464,12 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-const NO_FILES: &str = "a statement reads and writes no files here";
+/// Texts as they are, without quotes.
+const TEXT: &str = "TabSeparatedRaw";
+/// ClickHouse's code for what is not allowed.
+const DENIED: u32 = 497;
+/// ClickHouse's code for a wrong key.
+const WRONG_KEY: u32 = 516;
 /// Long enough for a client that is reading.
 const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Sixteen characters, as ClickHouse's are.

@@ -3,11 +3,13 @@
 //! Every request gets a connection of its own (opening one takes half a millisecond), so that no
 //! setting and no `readonly` sticks to the next; readers and writers have seats apart.
 
+mod blocks;
 mod ffi;
 mod front;
 mod heading;
 mod request;
 mod serving;
+mod settings;
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -290,4 +292,16 @@ fn xml(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+/// For tests of the whole front.
+#[cfg(test)]
+pub(super) fn unpacked_in_test(bytes: &[u8]) -> Vec<u8> {
+    blocks::unpacked(bytes, 1 << 30).unwrap()
+}
+
+/// For tests of the whole front.
+#[cfg(test)]
+pub(super) fn packed_in_test(bytes: &[u8]) -> Vec<u8> {
+    blocks::packed(bytes)
 }

@@ -1,6 +1,7 @@
 //! What a client of ClickHouse's HTTP interface may say: settings and parameters in the address, the statement there or in the body, a form of several parts.
 
-use super::Access;
+use super::{Access, settings};
+use crate::store::allow;
 
 /// One request, apart from rows that follow in its body.
 #[derive(Default)]
@@ -15,6 +16,14 @@ pub(super) struct Request {
     pub(super) settings: Vec<(String, String)>,
     /// Values for `{name:Type}` in the statement.
     pub(super) params: Vec<(String, String)>,
+    /// Whether it is the program's own; else it may only ask.
+    pub(super) own: bool,
+    /// How the client calls it.
+    pub(super) query_id: Option<String>,
+    /// Whether the answer goes out in compressed blocks.
+    pub(super) compress: bool,
+    /// Whether the body comes in compressed blocks.
+    pub(super) decompress: bool,
 }
 
 impl Request {
@@ -27,7 +36,6 @@ impl Request {
             // Who asks and under which name changes nothing here: the socket's mode says who may.
             "user"
             | "password"
-            | "query_id"
             | "session_id"
             | "session_timeout"
             | "role"
@@ -35,8 +43,13 @@ impl Request {
             | "send_progress_in_http_headers"
             | "buffer_size"
             | "client_protocol_version" => {}
-            "compress" | "decompress" if value == "0" => {}
-            "compress" | "decompress" => return Err("compressed blocks are not spoken here"),
+            "query_id" => self.query_id = Some(value).filter(|id| !id.is_empty()),
+            "compress" => self.compress = value == "1",
+            "decompress" => self.decompress = value == "1",
+            "session_check" if value == "1" => {
+                return Err("no session is kept here: each request says all that it needs");
+            }
+            "session_check" => {}
             _ => match name.strip_prefix("param_") {
                 Some(param) => self.params.push((param.to_owned(), value)),
                 None if GUARDED.contains(&name) => return Err("this setting is fixed"),
@@ -85,15 +98,11 @@ impl Request {
         self.sql.push_str(text);
     }
 
-    /// Whether the statement would read or write files of this machine by name. The engine lets even
-    /// a reader write one; no statement of ours has these words, and values are not part of it.
-    pub(super) fn names_files(&self) -> bool {
-        let sql = self.sql.to_ascii_uppercase();
-        sql.contains("OUTFILE") || sql.contains("INFILE")
-    }
-
     /// What the statement needs: everything but a few harmless words may change something.
     pub(super) fn access(&self) -> Access {
+        if !self.own {
+            return Access::Read;
+        }
         match first_word(&self.sql).as_str() {
             "SELECT" | "WITH" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS" => Access::Read,
             _ => Access::Write,
@@ -104,6 +113,25 @@ impl Request {
     /// document of its own in a format that is named within the statement.
     pub(super) fn streams(&self) -> bool {
         matches!(first_word(&self.sql).as_str(), "SELECT" | "WITH") && !names_a_format(&self.sql)
+    }
+
+    /// What a request from outside may say beside its statement; bare names mean our tables.
+    pub(super) fn bound(&mut self) -> Result<(), String> {
+        match self.database.as_deref() {
+            None => self.database = Some(OURS.to_owned()),
+            Some(name) if allow::is_closed(name) => {
+                return Err(format!("the database {name} is not open here"));
+            }
+            Some(_) => {}
+        }
+        match self
+            .settings
+            .iter()
+            .find(|(name, _)| !settings::may_be_set(name))
+        {
+            Some((name, _)) => Err(format!("a request may not make the setting {name}")),
+            None => Ok(()),
+        }
     }
 
     /// A query that ends with its `SETTINGS` or `FORMAT` is asked without them: the settings are made
@@ -141,7 +169,7 @@ impl Request {
 
     /// An insert whose rows follow: the statement without its `FORMAT`, and the format.
     pub(super) fn insert(&self) -> Option<(&str, &str)> {
-        if first_word(&self.sql) != "INSERT" {
+        if !self.own || first_word(&self.sql) != "INSERT" {
             return None;
         }
         self.ending_in_format()
@@ -248,6 +276,9 @@ fn is_setting_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Where bare names are looked up if a request does not say.
+const OURS: &str = "invigil";
+
 /// What no request may change: bounds, and what would write rows in clear.
 const GUARDED: &[&str] = &[
     "readonly",
@@ -270,6 +301,7 @@ mod tests {
     fn request(sql: &str) -> Request {
         Request {
             sql: sql.to_owned(),
+            own: true,
             ..Request::default()
         }
     }
@@ -283,10 +315,23 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_names_files_is_known() {
-        assert!(request("select 1 into/**/outfile '/tmp/x'").names_files());
-        assert!(request("INSERT INTO t FROM INFILE 'x' FORMAT CSV").names_files());
-        assert!(!request("SELECT file FROM t").names_files());
+    fn a_stranger_only_reads_in_open_databases_with_open_settings() {
+        let stranger = |sql: &str| Request {
+            own: false,
+            ..request(sql)
+        };
+        assert_eq!(stranger("INSERT INTO t SELECT 1").access(), Access::Read);
+        assert_eq!(stranger("INSERT INTO t FORMAT CSV").insert(), None);
+        let mut bare = stranger("SELECT 1");
+        bare.bound().unwrap();
+        assert_eq!(bare.database.as_deref(), Some("invigil"));
+        for closed in ["default", "system", "DEFAULT", "INFORMATION_SCHEMA"] {
+            bare.database = Some(closed.to_owned());
+            assert!(bare.bound().is_err(), "{closed}");
+        }
+        bare.database = None;
+        bare.settings = vec![("dialect".to_owned(), "prql".to_owned())];
+        assert!(bare.bound().is_err());
     }
 
     #[test]

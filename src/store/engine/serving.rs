@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{Read, Seek, Write};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::{Engine, EngineError, front};
 use crate::record::Timestamp;
+use crate::store::own::Own;
 
 /// What is needed to start.
 pub(crate) struct Start<'a> {
@@ -87,7 +89,7 @@ impl Owner {
             .block_on(async { listen(start.data) })
             .map_err(unusable(socket.clone()))?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let routes = front::routes(Arc::clone(&engine));
+        let routes = front::routes(Arc::clone(&engine), Own::new(start.key));
         let served = runtime.spawn(async move {
             let serving = axum::serve(listener, routes).with_graceful_shutdown(async {
                 // Both the word and the loss of the one who could say it mean: stop.
@@ -103,6 +105,20 @@ impl Owner {
             runtime: Some(runtime),
             _lock: lock,
         }))
+    }
+}
+
+impl Owner {
+    /// Answers at an address of this machine too, whoever brings the key. They may only ask.
+    pub(crate) fn listen(&self, address: SocketAddr, key: &str) -> std::io::Result<SocketAddr> {
+        let Some(runtime) = &self.runtime else {
+            return Err(std::io::ErrorKind::NotConnected.into());
+        };
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(address))?;
+        let address = listener.local_addr()?;
+        let routes = front::routes_with_key(Arc::clone(&self.engine), Own::of_strangers(key));
+        runtime.spawn(async move { drop(axum::serve(listener, routes).await) });
+        Ok(address)
     }
 }
 

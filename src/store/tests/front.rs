@@ -28,7 +28,8 @@ fn the_clickhouse_crate_works_with_typed_rows() {
         .unwrap();
     runtime.block_on(async {
         let http = HttpClient::builder(TokioExecutor::new()).build(socket);
-        let client = Client::with_http_client(http).with_url("http://store.invalid").with_compression(Compression::None).with_database("invigil");
+        let stranger = Client::with_http_client(http).with_url("http://store.invalid").with_compression(Compression::None).with_database("invigil");
+        let client = stranger.clone().with_user(own::USER).with_password(own::word(&[7; 32]).as_str());
         client.query("CREATE TABLE typed (id UInt64, name String, tags Array(String)) ENGINE = MergeTree ORDER BY id SETTINGS storage_policy = 'enc'").execute().await.unwrap();
         let rows: Vec<Typed> = (0..300_000).map(|id| Typed { id, name: format!("n{id}"), tags: vec!["a".into(); (id % 3) as usize] }).collect();
         let mut insert = client.insert::<Typed>("typed").await.unwrap();
@@ -36,6 +37,18 @@ fn the_clickhouse_crate_works_with_typed_rows() {
             insert.write(row).await.unwrap();
         }
         insert.end().await.unwrap();
+        // An insert that is not ended is not stored.
+        let mut insert = client.insert::<Typed>("typed").await.unwrap();
+        insert.write(&Typed { id: 1_000_001, name: String::new(), tags: Vec::new() }).await.unwrap();
+        drop(insert);
+        let mut insert = stranger.insert_formatted_with("INSERT INTO typed FORMAT CSV");
+        let sent = insert.send("1,a,[]\n".into()).await;
+        let refused = match sent {
+            Ok(()) => insert.end().await,
+            Err(error) => Err(error),
+        };
+        assert!(refused.unwrap_err().to_string().contains("497"));
+        let client = stranger;
         // Several chunks, of which only the first may bring the heading.
         let back = client.query("SELECT ?fields FROM typed ORDER BY id").fetch_all::<Typed>().await.unwrap();
         assert!(back == rows);
@@ -43,10 +56,6 @@ fn the_clickhouse_crate_works_with_typed_rows() {
         assert_eq!(none, []);
         let one = client.query("SELECT ?fields FROM typed WHERE id = {id:UInt64}").param("id", 7).fetch_one::<Typed>().await.unwrap();
         assert_eq!(one, rows[7]);
-        // An insert that is not ended is not stored.
-        let mut insert = client.insert::<Typed>("typed").await.unwrap();
-        insert.write(&Typed { id: 1_000_001, name: String::new(), tags: Vec::new() }).await.unwrap();
-        drop(insert);
         let count = client.query("SELECT count() FROM typed").with_setting("max_threads", "1").fetch_one::<u64>().await.unwrap();
         assert_eq!(count, 300_000);
         let mut json = client.query("SELECT id FROM typed FORMAT JSON").fetch_bytes("CSV").unwrap();
@@ -89,7 +98,7 @@ fn a_server_takes_the_same_schema_and_rows() {
     let server = Server {
         url,
         user: Some("auditor".to_owned()),
-        password: Some(zeroize::Zeroizing::new("secret".to_owned())),
+        password: Some(own::word(&[7; 32])),
         database: "elsewhere".to_owned(),
         compressed: false,
         read_only: false,
@@ -129,4 +138,57 @@ fn nobody_at_the_servers_address_is_said_so() {
     let settings = StoreSettings::server("http://127.0.0.1:9", None, None, None);
     let error = Store::open(&settings).unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+}
+
+/// What clients of the HTTP interface see beside the rows.
+#[test]
+fn headers_and_compressed_blocks_are_spoken() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let socket = scratch.folder.path().join("store.sock");
+    let said = |address: &str, body: &[u8]| {
+        use std::io::{Read, Write};
+        let mut wire = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let head = format!(
+            "POST /?{address} HTTP/1.0\r\nHost: store\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        wire.write_all(head.as_bytes()).unwrap();
+        wire.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        wire.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+        (head, answer[end + 4..].to_vec())
+    };
+    let (head, body) = said("query_id=mine&wait_end_of_query=1", b"SELECT 1");
+    assert!(head.contains("x-clickhouse-query-id: mine"), "{head}");
+    assert_eq!(body, b"1\n");
+    let (head, body) = said("compress=1", b"SELECT number FROM numbers(200000)");
+    assert!(
+        head.contains("x-clickhouse-query-id: 00000000-0000-8000-8000-"),
+        "{head}"
+    );
+    let plain = crate::store::engine::unpacked_in_test(&body);
+    assert_eq!(plain.iter().filter(|byte| **byte == b'\n').count(), 200_000);
+    assert!(plain.starts_with(b"0\n1\n") && plain.ends_with(b"\n199999\n"));
+    let packed = crate::store::engine::packed_in_test(b"SELECT 2");
+    let (_, body) = said("decompress=1", &packed);
+    assert_eq!(body, b"2\n");
+    let (head, body) = said("decompress=1", b"SELECT 2");
+    assert!(
+        head.contains("400") && body.ends_with(b"(BAD_ARGUMENTS)\n"),
+        "{head}"
+    );
+    let (head, _) = said("", b"SELECT file('x')");
+    assert!(
+        head.contains("403") && head.contains("x-clickhouse-exception-code: 497"),
+        "{head}"
+    );
+    let (head, body) = said("session_id=a&session_check=1", b"SELECT 1");
+    assert!(
+        head.contains("400") && String::from_utf8_lossy(&body).contains("session"),
+        "{head}"
+    );
 }

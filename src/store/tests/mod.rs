@@ -1,6 +1,7 @@
 //! The store on the real engine. Where there is none, each test says so and passes.
 
 mod at_rest;
+mod forbidden;
 mod front;
 mod owner;
 mod queries;
