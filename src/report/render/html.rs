@@ -29,7 +29,7 @@ pub fn html(document: &Document) -> Result<Vec<u8>, ReportError> {
 }
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report.html", config = "src/report/render/askama.toml")]
 struct Page<'a> {
     document: &'a Document,
     sections: Vec<Chapter<'a>>,
