@@ -264,7 +264,8 @@ fn close_the_way_to_spills(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The engine's configuration, in memory only: it carries the key, which must reach neither the disk
-/// nor the environment. The engine reads it while it starts.
+/// nor the environment. The engine reads it while it starts. It measures its own memory and not its control group's:
+/// where none is mounted it would print a stack trace at every start.
 fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs::File> {
     let folder = xml(&folder.display().to_string());
     let key: zeroize::Zeroizing<String> =
@@ -278,6 +279,7 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          </disks><policies><enc><volumes><v><disk>enc</disk></v></volumes></enc></policies></storage_configuration>\
          <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
+         <memory_worker_use_cgroup>false</memory_worker_use_cgroup>\
          </clickhouse>",
         key = key.as_str(),
     ));
