@@ -17,13 +17,16 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::capture::{
     CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
 };
+use crate::pipeline::deposit::OpenSource;
 use crate::pipeline::history::History;
-use crate::pipeline::input::InputName;
+use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
+
+use crate::store::names::Names;
 
 use super::context::{Context, Exit, Workshop};
 use super::output_args::OutputArgs;
@@ -137,9 +140,14 @@ fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
 
 fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
     let workshop = context.workshop()?;
-    let deposit = workshop.deposit();
     let lists = lists::load(&context.places.data)?;
-    let mut names = context.names()?;
+    let mut storing = Storing {
+        context,
+        workshop: &workshop,
+        options,
+        lists: &lists,
+        names: context.names()?,
+    };
     let mut total = CaptureCounts::default();
     if context.config.capture.content == ContentPolicy::Full {
         workshop.record_content_policy(&context.config.capture)?;
@@ -148,98 +156,98 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     for path in &args.read {
         let name = InputName::of(path);
         let counts = if name.is_regular() {
-            store_file(
-                &name,
-                context,
-                &workshop,
-                options,
-                &lists,
-                &mut names,
+            storing.file(&name, told_to_stop.clone())?
+        } else {
+            let open = || Ok(Packets::File(open_file(name.open()?)?));
+            storing.session(
+                SourceKind::Stream,
+                &name.to_string(),
+                open,
                 told_to_stop.clone(),
             )?
-        } else {
-            let resolved = sources::of_session(
-                SourceId(keys::random()?),
-                SourceKind::Stream,
-                CAPTURE_FORMAT,
-            );
-            deposit.open(&resolved.source, &name.to_string())?;
-            let mut packets = Packets::File(open_file(name.open()?)?);
-            StoredCapture {
-                source: &resolved.source,
-                options,
-                identity: None,
-                nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
-                lists: &lists,
-                names: &mut names,
-                told_to_stop: told_to_stop.clone(),
-            }
-            .store(&mut packets, &name.to_string(), &deposit)?
         };
         total.add(&counts);
     }
     if let Some(name) = &args.interface {
-        let resolved = sources::of_session(
-            SourceId(keys::random()?),
-            SourceKind::CaptureDevice,
-            CAPTURE_FORMAT,
-        );
-        let mut packets = device(args, name, Some(STORE_EVERY_SECONDS))?;
-        deposit.open(&resolved.source, name)?;
-        let counts = StoredCapture {
-            source: &resolved.source,
-            options,
-            identity: None,
-            nonces: FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id),
-            lists: &lists,
-            names: &mut names,
-            told_to_stop: Told::default(),
-        }
-        .store(&mut packets, name, &deposit)?;
-        total.add(&counts);
+        let open = || device(args, name, Some(STORE_EVERY_SECONDS));
+        total.add(&storing.session(SourceKind::CaptureDevice, name, open, Told::default())?);
     }
     Ok(total)
 }
 
-fn store_file(
-    name: &InputName,
-    context: &Context,
-    workshop: &Workshop,
-    options: &MeterOptions,
-    lists: &ListIndex,
-    names: &mut crate::store::names::Names,
-    told_to_stop: Told,
-) -> anyhow::Result<CaptureCounts> {
-    let (keys, deposit) = (&workshop.keys, &workshop.deposit());
-    let _one_at_a_time = sources::lock_files(&context.places.data, deposit)?;
-    let history = History::of(deposit.ledger.entries()?);
-    let identity = name.identify(history.points())?;
-    let resolved = sources::of_file(
-        &identity,
-        &history,
-        SourceKind::CaptureFile,
-        CAPTURE_FORMAT,
-        keys.id(),
-    );
-    if resolved.complete {
-        return Ok(CaptureCounts {
-            packets: resolved.counts_when_complete(),
-            ..CaptureCounts::default()
-        });
+/// What every capture that is stored needs.
+struct Storing<'a> {
+    context: &'a Context,
+    workshop: &'a Workshop,
+    options: &'a MeterOptions,
+    lists: &'a ListIndex,
+    names: Names,
+}
+
+impl Storing<'_> {
+    /// Stores what is new in a regular file.
+    fn file(&mut self, name: &InputName, told_to_stop: Told) -> anyhow::Result<CaptureCounts> {
+        let deposit = self.workshop.deposit();
+        let _one_at_a_time = sources::lock_files(&self.context.places.data, &deposit)?;
+        let history = History::of(deposit.ledger.entries()?);
+        let identity = name.identify(history.points())?;
+        let resolved = sources::of_file(
+            &identity,
+            &history,
+            SourceKind::CaptureFile,
+            CAPTURE_FORMAT,
+            self.workshop.keys.id(),
+        );
+        if resolved.complete {
+            return Ok(CaptureCounts {
+                packets: resolved.counts_when_complete(),
+                ..CaptureCounts::default()
+            });
+        }
+        let progress = Progress::of(self.context, name);
+        let packets = Packets::File(open_file(progress.open(name)?)?);
+        self.packets(
+            &resolved.source,
+            Some(&identity),
+            packets,
+            &name.to_string(),
+            told_to_stop,
+        )
     }
-    let progress = Progress::of(context, name);
-    let mut packets = Packets::File(open_file(progress.open(name)?)?);
-    deposit.open(&resolved.source, &name.to_string())?;
-    let stored = StoredCapture {
-        source: &resolved.source,
-        options,
-        identity: Some(&identity),
-        nonces: FrameNonces::new(&keys.key(Purpose::Nonces), resolved.source.id),
-        lists,
-        names,
-        told_to_stop,
-    };
-    Ok(stored.store(&mut packets, &name.to_string(), deposit)?)
+
+    /// Stores all of a stream or a device: each session is a source of its own.
+    fn session(
+        &mut self,
+        kind: SourceKind,
+        name: &str,
+        open: impl FnOnce() -> anyhow::Result<Packets>,
+        told_to_stop: Told,
+    ) -> anyhow::Result<CaptureCounts> {
+        let resolved = sources::of_session(SourceId(keys::random()?), kind, CAPTURE_FORMAT);
+        self.packets(&resolved.source, None, open()?, name, told_to_stop)
+    }
+
+    fn packets(
+        &mut self,
+        source: &OpenSource,
+        identity: Option<&Identity>,
+        mut packets: Packets,
+        name: &str,
+        told_to_stop: Told,
+    ) -> anyhow::Result<CaptureCounts> {
+        let deposit = self.workshop.deposit();
+        deposit.open(source, name)?;
+        let stored = StoredCapture {
+            source,
+            options: self.options,
+            identity,
+            nonces: FrameNonces::new(&self.workshop.keys.key(Purpose::Nonces), source.id),
+            lists: self.lists,
+            names: &mut self.names,
+            told_to_stop,
+        };
+        Ok(stored.store(&mut packets, name, &deposit)?)
+    }
 }
 
 /// Opens the device; it is read until the program is told to stop or the time is over.
