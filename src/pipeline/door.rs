@@ -34,6 +34,14 @@ impl Door {
         }
     }
 
+    /// Whether the store has not answered yet.
+    pub(super) fn is_closed(&self) -> bool {
+        self.store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+    }
+
     /// The store, which is opened now if it was away.
     pub fn store(&self) -> Result<Store, StoreError> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);

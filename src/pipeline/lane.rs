@@ -104,13 +104,17 @@ impl<'a> Lane<'a> {
 
     /// The lane of what somebody left.
     pub(super) fn through(deposit: &'a Deposit<'a>, queue: Queue, can_be_read_again: bool) -> Self {
+        let mut patience = Patience::new();
+        if deposit.store.is_closed() {
+            patience.lost();
+        }
         Lane {
             deposit,
             doubtful: queue.len(),
             queue,
             known: None,
             can_be_read_again,
-            patience: Patience::new(),
+            patience,
             left: Left::default(),
         }
     }
@@ -185,11 +189,9 @@ impl<'a> Lane<'a> {
 
     /// Ends the work: a store that was away is asked a few times more; what it does not take stays in the spool.
     pub fn end(mut self) -> Result<Left, PipelineError> {
-        for wait in LAST_WAITS {
-            if self.queue.is_empty() || self.drain()? {
-                break;
-            }
-            std::thread::sleep(wait);
+        let since = Stopwatch::start();
+        while !self.queue.is_empty() && !self.drain()? && since.elapsed() < LAST_PATIENCE {
+            std::thread::sleep(FIRST_WAIT);
         }
         for head in self.queue.heads()? {
             if let Some(frames) = super::way::frames_of(&head) {
@@ -211,11 +213,11 @@ impl<'a> Lane<'a> {
 
     /// Stores what was written down last; says whether all is stored.
     fn brought(&mut self, thing: Thing) -> Result<bool, PipelineError> {
+        if !self.patience.is_over() {
+            return Ok(false);
+        }
         if self.queue.len() > 1 {
-            return match self.patience.is_over() {
-                true => self.drain(),
-                false => Ok(false),
-            };
+            return self.drain();
         }
         // Alone on its way, it need not be read back.
         self.pass(thing)
@@ -312,9 +314,5 @@ fn is_lack_of_room(error: &PipelineError) -> bool {
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// How long the end of a source waits between its last questions.
-const LAST_WAITS: [Duration; 3] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_millis(1),
-];
+/// How long the end of a source goes on asking.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
