@@ -70,6 +70,37 @@ pub enum StoreError {
         /// What the connection said.
         reason: String,
     },
+    /// The store took longer than it is waited for.
+    #[error("the store did not answer within {} seconds ({what})", .within.as_secs())]
+    Slow {
+        /// During what.
+        what: String,
+        /// How long it was waited for.
+        within: std::time::Duration,
+    },
+    /// What answers at the address is something else.
+    #[error(
+        "what answers is no ClickHouse server{} ({what}): see what stands between, and that store.url names the port of the HTTP interface, 8123 or 8443", says(*.status)
+    )]
+    NotAStore {
+        /// During what.
+        what: String,
+        /// The status of the answer, if it had one.
+        status: Option<u16>,
+    },
+    /// The server is not who it should be, or speaks no TLS.
+    #[error(
+        "the server's TLS is not accepted ({what}): {reason}; if its certificate is of your own authority, name that with store.ca_file"
+    )]
+    NotTrusted {
+        /// During what.
+        what: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// What the configuration says of the server can not be used.
+    #[error("the settings of the store can not be used: {0}")]
+    Settings(String),
     /// A row does not have the shape that the program expects.
     #[error("the answer to {what} has another shape than expected: {reason}")]
     Shape {
@@ -115,7 +146,15 @@ impl StoreError {
     /// What a failure means for what comes next.
     fn outlook(&self) -> Outlook {
         match self {
-            StoreError::Unreachable { .. } | StoreError::Held { .. } => Outlook::Passing,
+            StoreError::Unreachable { .. } | StoreError::Held { .. } | StoreError::Slow { .. } => {
+                Outlook::Passing
+            }
+            // What stands between says that it is crowded, or that what is behind it does not answer.
+            StoreError::NotAStore { status, .. } => match status {
+                Some(429 | 502 | 503 | 504) => Outlook::Passing,
+                _ => Outlook::NeedsHelp,
+            },
+            StoreError::NotTrusted { .. } => Outlook::NeedsHelp,
             StoreError::Refused { refusal, .. } => outlook(refusal.code, &refusal.text),
             StoreError::Engine(EngineError::Said { code, text }) => outlook(*code, text),
             StoreError::Engine(EngineError::Closing | EngineError::Silent) => Outlook::Passing,
@@ -129,6 +168,11 @@ impl StoreError {
             _ => Outlook::Hopeless,
         }
     }
+}
+
+fn says(code: Option<u16>) -> String {
+    code.map(|code| format!(" (it says {code})"))
+        .unwrap_or_default()
 }
 
 /// What a failure means for what comes next.

@@ -30,6 +30,7 @@ pub mod sealed;
 mod settings;
 mod sql;
 mod unix;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -47,7 +48,7 @@ pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
 pub use queries::{QUERIES, query};
-pub use settings::{Embedded, Server, StoreSettings};
+pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 
 use crate::record::Table;
