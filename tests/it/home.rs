@@ -45,6 +45,11 @@ impl Home {
         self.path("data")
     }
 
+    /// The engine's library, if this home has one.
+    pub(crate) fn engine(&self) -> Option<&Path> {
+        self.engine.as_deref()
+    }
+
     /// The program with these arguments, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_invigil"));

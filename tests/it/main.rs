@@ -13,6 +13,7 @@ mod address;
 mod again;
 mod home;
 mod once;
+mod readers;
 mod region;
 mod reports;
 mod secret;
