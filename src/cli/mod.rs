@@ -23,8 +23,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::pipeline::PipelineError;
 use crate::pipeline::output::printable;
+use crate::pipeline::{PipelineError, is_disk_full};
+use crate::store::StoreError;
 
 use context::{Context, Exit, GlobalArgs};
 
@@ -81,8 +82,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             drop(writeln!(
                 std::io::stderr().lock(),
-                "invigil: {}",
-                printable(&format!("{error:#}"))
+                "invigil: {}{}",
+                printable(&format!("{error:#}")),
+                remedy(&error)
             ));
             let sums = error
                 .chain()
@@ -116,6 +118,20 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
         Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// What to do about a full disk, whatever it was that found it full.
+fn remedy(error: &anyhow::Error) -> &'static str {
+    let is_full = error.chain().any(|cause| {
+        let of_ours = cause.downcast_ref().is_some_and(is_disk_full);
+        of_ours || cause.downcast_ref().is_some_and(StoreError::is_out_of_room)
+    });
+    match is_full {
+        true => {
+            "\nmake room on that disk, then run the same command again: what is stored is known, and nothing is stored twice"
+        }
+        false => "",
     }
 }
 

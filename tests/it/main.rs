@@ -12,6 +12,7 @@
 mod address;
 mod again;
 mod home;
+mod kills;
 mod once;
 mod readers;
 mod region;
