@@ -130,6 +130,11 @@ impl Domain {
         self.next = after;
     }
 
+    /// A datagram arrived that has no number: NetFlow 1.
+    pub(super) fn arrived_unnumbered(&mut self) {
+        self.datagrams += 1;
+    }
+
     /// A sampler of this domain looks at one packet of so many.
     pub(super) fn sampler(&mut self, id: u64, interval: u32) {
         if interval == 0 || self.samplers.len() >= MOST_SAMPLERS && !self.samplers.contains_key(&id)

@@ -71,8 +71,11 @@ pub(super) fn read(datagram: &Datagram<'_>, domains: &mut Domains, records: &mut
     };
     let (_, length) = lengths(head.version).unwrap_or_default();
     let domain = domains.of(datagram.exporter, head.version, head.engine);
-    if let Some(sequence) = head.sequence {
-        domain.arrived(sequence, Some(sequence.wrapping_add(u32::from(head.count))));
+    match head.sequence {
+        Some(sequence) => {
+            domain.arrived(sequence, Some(sequence.wrapping_add(u32::from(head.count))));
+        }
+        None => domain.arrived_unnumbered(),
     }
     domain.interval = domain.interval.max(head.interval);
     for _ in 0..head.count {

@@ -16,6 +16,8 @@ use crate::pipeline::input::{InputName, Opened};
 const LONGEST: usize = 65_535;
 /// What the kernel is asked to keep for us while we are busy; it may give less.
 const SOCKET_BUFFER: usize = 8 << 20;
+/// What is read of the datagrams that wait when the program is told to stop: an exporter that never rests keeps nobody here.
+const MOST_LEFT: u32 = 10_000;
 /// How long a read waits before the pace is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -37,6 +39,8 @@ pub enum Exports {
         buffer: Vec<u8>,
         /// How many came.
         count: u64,
+        /// Once told to stop: how many more of those that came before that may still be read.
+        left: Option<u32>,
     },
 }
 
@@ -90,6 +94,7 @@ pub fn listen(
         now,
         buffer: vec![0; LONGEST],
         count: 0,
+        left: None,
     })
 }
 
@@ -133,28 +138,43 @@ impl Exports {
                 now,
                 buffer,
                 count,
-            } => match pace() {
-                Pace::Stop => Ok(Next::End),
-                Pace::Store => Ok(Next::Nothing { store: true }),
-                Pace::Go => match socket.recv_from(buffer) {
+                left,
+            } => {
+                match (left.as_mut(), pace()) {
+                    (Some(0), _) => return Ok(Next::End),
+                    (Some(left), _) => *left -= 1,
+                    (None, Pace::Store) => return Ok(Next::Nothing { store: true }),
+                    (None, Pace::Go) => {}
+                    (None, Pace::Stop) => {
+                        socket
+                            .set_nonblocking(true)
+                            .map_err(PipelineError::Listen)?;
+                        *left = Some(MOST_LEFT);
+                    }
+                }
+                match socket.recv_from(buffer) {
                     Ok((length, from)) => {
                         *count += 1;
                         let bytes = buffer.get(..length).unwrap_or_default();
+                        let datagram = Datagram {
+                            source,
+                            number: *count,
+                            exporter: from_store_ip(to_store_ip(from.ip())),
+                            received: Some(now()),
+                            bytes,
+                        };
                         Ok(Next::Datagram {
-                            datagram: Datagram {
-                                source,
-                                number: *count,
-                                exporter: from_store_ip(to_store_ip(from.ip())),
-                                received: Some(now()),
-                                bytes,
-                            },
+                            datagram,
                             frame: bytes,
                         })
                     }
-                    Err(error) if is_passing(&error) => Ok(Next::Nothing { store: false }),
+                    Err(error) if is_passing(&error) => Ok(match left {
+                        Some(_) => Next::End,
+                        None => Next::Nothing { store: false },
+                    }),
                     Err(source) => Err(PipelineError::Listen(source)),
-                },
-            },
+                }
+            }
         }
     }
 
