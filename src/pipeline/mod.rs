@@ -1,6 +1,7 @@
 //! The only place that joins stages and owns threads and channels.
 
 pub mod capture;
+pub mod collect;
 pub mod deposit;
 pub mod door;
 pub mod history;
@@ -34,6 +35,9 @@ pub enum PipelineError {
         /// Why.
         source: crate::capture::CaptureError,
     },
+    /// A socket can not be read.
+    #[error("cannot read flow exports from the network")]
+    Listen(#[source] io::Error),
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),

@@ -11,6 +11,7 @@
 
 mod address;
 mod again;
+mod exports;
 mod home;
 mod kills;
 mod once;
