@@ -195,6 +195,11 @@ impl Default for StoreConfig {
             user: None,
             password_file: None,
             database: None,
+            ca_file: None,
+            compress: None,
+            connect_seconds: None,
+            answer_seconds: None,
+            between_seconds: None,
             spool_bytes: 4 << 30,
         }
     }

@@ -120,15 +120,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the store is away or has no room, and may take the same rows later: what is on its way waits for it.
-    pub fn is_away(&self) -> bool {
-        match self {
-            StoreError::Unreachable { .. } | StoreError::Held { .. } => true,
-            StoreError::Engine(EngineError::Closing | EngineError::Silent) => true,
-            _ => self.code().is_some_and(|code| OF_THE_HOUR.contains(&code)),
-        }
-    }
-
     /// Whether the store's disk has no room.
     pub fn is_out_of_room(&self) -> bool {
         let said = match self {
@@ -209,6 +200,9 @@ enum Outlook {
 /// Numbers and names are those of ClickHouse's `ErrorCodes.cpp`.
 const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", Outlook::NeedsHelp),
+    (76, "CANNOT_OPEN_FILE", Outlook::NeedsHelp),
+    (159, "TIMEOUT_EXCEEDED", Outlook::NeedsHelp),
+    (160, "TOO_SLOW", Outlook::NeedsHelp),
     (173, "CANNOT_ALLOCATE_MEMORY", Outlook::Passing),
     (192, "UNKNOWN_USER", Outlook::NeedsHelp),
     (193, "WRONG_PASSWORD", Outlook::NeedsHelp),
@@ -236,6 +230,7 @@ const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (425, "SYSTEM_ERROR", Outlook::NeedsHelp),
     (439, "CANNOT_SCHEDULE_TASK", Outlook::Passing),
     (473, "DEADLOCK_AVOIDED", Outlook::Passing),
+    (481, "CANNOT_CREATE_DIRECTORY", Outlook::NeedsHelp),
     (497, "ACCESS_DENIED", Outlook::NeedsHelp),
     (516, "AUTHENTICATION_FAILED", Outlook::NeedsHelp),
     (745, "SERVER_OVERLOADED", Outlook::Passing),
@@ -332,16 +327,6 @@ impl std::fmt::Debug for Refusal {
 /// Codes whose texts speak of names and syntax of our own SQL: unknown column, function, identifier,
 /// table, database, setting, syntax, not an aggregate, read only, parameter not set.
 const ABOUT_THE_STATEMENT: &[u32] = &[10, 16, 46, 47, 60, 62, 81, 115, 164, 179, 207, 215, 456];
-
-/// Codes of a state that passes: no room on the disk or in memory, too much at once, too slow, cut off, read only.
-/// Cannot write, cannot open or make a file, timeout, too slow, read only, too many queries, no connection, timeout and
-/// error of the network, memory limit, table is read only, not enough space, too many parts, all connections failed,
-/// unknown status of an insert, query cancelled, system error, cannot schedule, server overloaded, coordination, and
-/// what the standard library threw (among it a full disk).
-const OF_THE_HOUR: &[u32] = &[
-    75, 76, 159, 160, 164, 202, 203, 209, 210, 241, 242, 243, 252, 279, 319, 394, 425, 439, 481,
-    745, 999, 1001,
-];
 
 /// The code in a text such as `Code: 60. DB::Exception: ...`.
 pub(super) fn code_of(text: &str) -> Option<u32> {
