@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -19,7 +20,7 @@ use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
 use crate::store::spool::Spool;
-use crate::store::{Store, StoreSettings};
+use crate::store::{Patience, Server, Store, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,12 +164,25 @@ impl Context {
             }
             None => None,
         };
-        Ok(StoreSettings::server(
-            url,
-            server.user.as_deref(),
-            password,
-            server.database.as_deref(),
-        ))
+        let patience = Patience::default();
+        let seconds = |said: Option<u32>, usual: Duration| {
+            said.map_or(usual, |said| Duration::from_secs(said.max(1).into()))
+        };
+        Ok(StoreSettings::Server(Server {
+            compressed: server.compress.unwrap_or(true),
+            trusted: server.ca_file.clone(),
+            patience: Patience {
+                connect: seconds(server.connect_seconds, patience.connect),
+                answer: seconds(server.answer_seconds, patience.answer),
+                between: seconds(server.between_seconds, patience.between),
+            },
+            ..Server::at(
+                url,
+                server.user.as_deref(),
+                password,
+                server.database.as_deref(),
+            )
+        }))
     }
 
     /// The ledger of the data folder.

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bench;
 pub mod capture;
+pub mod collect;
 pub mod completions;
 pub mod context;
 pub mod evidence;
@@ -49,6 +50,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Capture(capture::Args),
+    Collect(collect::Args),
     Ingest(ingest::Args),
     Register(register::Args),
     Lists(lists::Args),
@@ -106,6 +108,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.global)?;
     match &cli.command {
         Command::Capture(args) => capture::run(args, &context),
+        Command::Collect(args) => collect::run(args, &context),
         Command::Ingest(args) => ingest::run(args, &context),
         Command::Register(args) => register::run(args, &context),
         Command::Lists(args) => lists::run(args, &context),

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(test)]
+use crate::store::Server;
 use crate::store::{Store, StoreError, StoreSettings};
 
 /// A store, or where it is to be found once it is there.
@@ -29,7 +31,7 @@ impl Door {
     #[cfg(test)]
     pub(super) fn of(store: Store) -> Door {
         Door {
-            settings: StoreSettings::server("http://127.0.0.1:1", None, None, None),
+            settings: StoreSettings::Server(Server::at("http://127.0.0.1:1", None, None, None)),
             store: Mutex::new(Some(store)),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod check;
+pub mod collect;
 pub mod deposit;
 pub mod door;
 pub mod history;
@@ -36,6 +37,9 @@ pub enum PipelineError {
         /// Why.
         source: crate::capture::CaptureError,
     },
+    /// A socket can not be read.
+    #[error("cannot read flow exports from the network")]
+    Listen(#[source] io::Error),
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),

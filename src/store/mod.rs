@@ -32,6 +32,7 @@ mod settings;
 pub mod spool;
 mod sql;
 mod unix;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -49,7 +50,7 @@ pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
 pub use queries::{QUERIES, check, query};
-pub use settings::{Embedded, Server, StoreSettings};
+pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 
 use crate::record::Table;

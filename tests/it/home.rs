@@ -45,7 +45,7 @@ impl Home {
         self.path("data")
     }
 
-    /// The engine.
+    /// The engine's library, if this home has one.
     pub(crate) fn engine(&self) -> Option<&Path> {
         self.engine.as_deref()
     }

@@ -12,9 +12,11 @@
 mod address;
 mod again;
 mod check;
+mod exports;
 mod home;
 mod kills;
 mod once;
+mod readers;
 mod region;
 mod reports;
 mod secret;
