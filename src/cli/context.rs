@@ -107,11 +107,13 @@ impl Context {
     /// Keys, store, ledger and originals together: what is needed to store and to judge.
     pub fn workshop(&self) -> anyhow::Result<Workshop> {
         let keys = self.keys()?;
+        let store = self.store()?;
+        store.must_take_rows()?;
         Ok(Workshop {
             originals: self.originals()?,
             pending: Pending::open(&self.places.data, &keys.key(Purpose::Pending))?,
             ledger: self.ledger()?,
-            store: self.store()?,
+            store,
             keys,
         })
     }
@@ -119,11 +121,18 @@ impl Context {
     /// The store: the engine in the data folder, or the server that the configuration names.
     pub fn store(&self) -> anyhow::Result<Store> {
         let opened = Store::open(&self.store_settings()?);
-        if self.config.store.url.is_none() {
-            return Ok(opened?);
+        let store = if self.config.store.url.is_none() {
+            opened?
+        } else {
+            // The server's address may hold a password: it is told where it stands, not what it is.
+            opened.context(
+                "cannot use the ClickHouse server that store.url in the configuration names",
+            )?
+        };
+        for notice in store.notices() {
+            self.warn(format!("store: {notice}"));
         }
-        // The server's address may hold a password: it is told where it stands, not what it is.
-        opened.context("cannot use the ClickHouse server that store.url in the configuration names")
+        Ok(store)
     }
 
     /// Where the store is and how it is opened.
