@@ -37,6 +37,8 @@ enum Action {
         #[arg(long, value_name = "FILE", requires = "listen")]
         key_file: Option<PathBuf>,
     },
+    /// Store what waits in the spool for a store that was away.
+    Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
     Engine,
 }
@@ -54,6 +56,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
+        Action::Replay => replay(context),
         Action::Engine => engine(context),
     }
 }
@@ -124,6 +127,14 @@ fn key_of(file: &Path) -> anyhow::Result<zeroize::Zeroizing<String>> {
     Ok(std::fs::read_to_string(file)
         .with_context(unreadable)?
         .into())
+}
+
+fn replay(context: &Context) -> anyhow::Result<Exit> {
+    let workshop = context.workshop()?;
+    let left = workshop.deposit().finish()?;
+    let exit = context.arrived(&left)?;
+    context.tell("nothing waits in the spool");
+    Ok(exit)
 }
 
 fn engine(context: &Context) -> anyhow::Result<Exit> {

@@ -145,6 +145,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store's disk has no room.
+    pub fn is_out_of_room(&self) -> bool {
+        let said = match self {
+            StoreError::Refused { refusal, .. } => refusal.text(),
+            StoreError::Engine(EngineError::Said { text, .. }) => text,
+            _ => return false,
+        };
+        self.code() == Some(243) || said.contains("No space left on device")
+    }
+
     /// ClickHouse's code, where the store itself refused.
     pub fn code(&self) -> Option<u32> {
         match self {
@@ -222,6 +232,9 @@ enum Outlook {
 /// Numbers and names are those of ClickHouse's `ErrorCodes.cpp`.
 const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", Outlook::NeedsHelp),
+    (76, "CANNOT_OPEN_FILE", Outlook::NeedsHelp),
+    (159, "TIMEOUT_EXCEEDED", Outlook::NeedsHelp),
+    (160, "TOO_SLOW", Outlook::NeedsHelp),
     (173, "CANNOT_ALLOCATE_MEMORY", Outlook::Passing),
     (192, "UNKNOWN_USER", Outlook::NeedsHelp),
     (193, "WRONG_PASSWORD", Outlook::NeedsHelp),
@@ -249,10 +262,12 @@ const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (425, "SYSTEM_ERROR", Outlook::NeedsHelp),
     (439, "CANNOT_SCHEDULE_TASK", Outlook::Passing),
     (473, "DEADLOCK_AVOIDED", Outlook::Passing),
+    (481, "PATH_ACCESS_DENIED", Outlook::NeedsHelp),
     (497, "ACCESS_DENIED", Outlook::NeedsHelp),
     (516, "AUTHENTICATION_FAILED", Outlook::NeedsHelp),
     (745, "SERVER_OVERLOADED", Outlook::Passing),
     (999, "KEEPER_EXCEPTION", Outlook::Passing),
+    (1001, "STD_EXCEPTION", Outlook::NeedsHelp),
 ];
 
 /// The codes of the table and their names, for the test that asks an engine.
@@ -267,7 +282,7 @@ fn outlook(code: u32, text: &str) -> Outlook {
         // The limit of one statement would stop it again; that of the whole server is shared with others.
         return match text.contains("(total)") || text.contains("(for user)") {
             true => Outlook::Passing,
-            false => Outlook::Hopeless,
+            false => Outlook::NeedsHelp,
         };
     }
     if text.contains("No space left on device") {
@@ -404,7 +419,7 @@ mod tests {
             (
                 "Code: 241. DB::Exception: Query memory limit exceeded: would use 1.86 GiB. (MEMORY_LIMIT_EXCEEDED)",
                 false,
-                false,
+                true,
             ),
             (
                 "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)",

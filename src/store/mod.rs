@@ -24,11 +24,13 @@ mod open;
 mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
-pub mod pending;
+/// What is stored already of a batch.
+pub mod places;
 mod queries;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
 mod settings;
+pub mod spool;
 mod sql;
 mod unix;
 mod version;

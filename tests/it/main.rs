@@ -11,7 +11,9 @@
 
 mod address;
 mod again;
+mod exports;
 mod home;
+mod kills;
 mod once;
 mod readers;
 mod region;

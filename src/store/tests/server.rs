@@ -265,7 +265,7 @@ fn cases() -> Vec<Case> {
             )),
             "code 241",
             false,
-            false,
+            true,
         ),
         (
             "a full disk",
