@@ -20,7 +20,9 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::ingest::deposit_all;
 use super::input::Identity;
+use super::lane::Left;
 use super::stop::Told;
 use batch::Batch;
 use datagrams::Next;
@@ -207,28 +209,29 @@ impl StoredExports<'_> {
         name: &str,
         collecting: &mut Collecting<'_>,
         deposit: &Deposit<'_>,
-    ) -> Result<CollectCounts, PipelineError> {
+    ) -> Result<(CollectCounts, Left), PipelineError> {
+        deposit.open(self.source, name)?;
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         std::thread::scope(|threads| {
-            let storer = threads.spawn(move || {
-                for batch in &batches {
-                    deposit.batch(batch)?;
-                }
-                Ok::<(), PipelineError>(())
-            });
+            let source = self.source;
+            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
             let made = self.collect(exports, name, collecting, &to_store);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
-            let counts = made?;
+            let mut counts = made?;
             let (length, digest) = self
                 .identity
                 .map_or((counts.records.bytes, [0; 32]), |known| {
                     (known.length, known.digest)
                 });
-            deposit.close(self.source, length, digest, counts.dropped)?;
-            Ok(counts)
+            lane.close(self.source, length, digest, counts.dropped)?;
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts.records);
+            counts.dropped += left.dropped.counts.read;
+            counts.records.check()?;
+            Ok((counts, left))
         })
     }
 

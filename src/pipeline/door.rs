@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(test)]
+use crate::store::Server;
 use crate::store::{Store, StoreError, StoreSettings};
 
 /// A store, or where it is to be found once it is there.
@@ -28,7 +30,6 @@ impl Door {
     /// To a store that is open.
     #[cfg(test)]
     pub(super) fn of(store: Store) -> Door {
-        use crate::store::Server;
         Door {
             settings: StoreSettings::Server(Server::at("http://127.0.0.1:1", None, None, None)),
             store: Mutex::new(Some(store)),

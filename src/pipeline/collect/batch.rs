@@ -100,7 +100,7 @@ impl<'a> Batch<'a> {
             prepared.entry.first_frame = self.last + 1;
             prepared.entry.last_frame = self.last;
         }
-        prepared.entry.count(&counts.records);
+        prepared.count(counts.records);
         prepared.entry.root = self.tree.finish().1;
         names.keep()?;
         Ok(out.send(prepared).is_ok())

@@ -7,7 +7,7 @@ use crate::record::{AccountText, WebHit};
 use crate::store::places::placed_rows;
 use crate::store::scratch::{Scratch, settings, turn};
 use crate::store::spool::SpoolError;
-use crate::store::{Params, Store, StoreSettings, query};
+use crate::store::{Params, Server, Store, StoreSettings, query};
 
 const SOURCE: SourceId = SourceId([5; 16]);
 
@@ -85,12 +85,12 @@ fn source(kind: SourceKind) -> OpenSource {
 
 /// A store that nobody answers for.
 fn away() -> Door {
-    Door::open(StoreSettings::server(
+    Door::open(StoreSettings::Server(Server::at(
         "http://127.0.0.1:1",
         None,
         None,
         None,
-    ))
+    )))
     .unwrap()
 }
 
