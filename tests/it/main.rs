@@ -19,6 +19,7 @@ mod readers;
 mod region;
 mod reports;
 mod secret;
+mod server;
 mod stories;
 mod terminal;
 mod typed_in;

@@ -322,10 +322,10 @@ fn watched(serving: &Serving, until: Instant) -> Vec<u64> {
 }
 
 /// `invigil store serve` in a process of its own.
-struct Serving(Child);
+pub(crate) struct Serving(Child);
 
 impl Serving {
-    fn start(home: &Home) -> Serving {
+    pub(crate) fn start(home: &Home) -> Serving {
         let mut command = home.command(&["store", "serve"]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
