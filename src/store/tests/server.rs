@@ -69,7 +69,7 @@ impl Prepared {
 }
 
 /// Reads a request to its end, as a listener that hangs up earlier is another story. One that begins with keys is read no further.
-fn whole_request(client: &mut TcpStream) -> Vec<u8> {
+fn whole_request(client: &mut impl Read) -> Vec<u8> {
     let mut read = Vec::new();
     let mut piece = [0; 4096];
     loop {
@@ -380,6 +380,71 @@ fn names_that_lead_nowhere_and_servers_without_tls_are_told_apart() {
     assert!(matches!(plain, StoreError::NotTrusted { .. }), "{plain}");
     let odd = at("clickhouse");
     assert!(matches!(odd, StoreError::Settings(_)), "{odd}");
+}
+
+/// Says prepared bytes to each who comes, with keys.
+fn behind_tls(said: String) -> u16 {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/store");
+    let certificate = CertificateDer::from_pem_file(fixtures.join("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(fixtures.join("server.key")).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::Builder::new()
+        .spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let keys = rustls::ServerConnection::new(config.clone()).unwrap();
+                let mut client = rustls::StreamOwned::new(keys, client);
+                // Whoever does not trust us goes before it asks anything.
+                if !whole_request(&mut client).is_empty() {
+                    client.write_all(said.as_bytes()).unwrap();
+                    client.conn.send_close_notify();
+                    drop(client.flush());
+                }
+            }
+        })
+        .unwrap();
+    port
+}
+
+#[test]
+fn a_server_is_trusted_by_its_authority_and_its_name_alone() {
+    let body = "{\"version\":\"26.7.2.1\",\"quotes\":0,\"zone\":\"UTC\"}\n";
+    let port = behind_tls(answer("200 OK", OURS, body));
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/store");
+    let greeted = |host: &str, trusted: Option<&str>| {
+        let server = Server::at(&format!("https://{host}:{port}"), None, None, None);
+        version::greet(&Server {
+            trusted: trusted.map(|file| fixtures.join(file)),
+            compressed: false,
+            ..server
+        })
+        .map(|_| ())
+    };
+    greeted("127.0.0.1", Some("authority.pem")).unwrap();
+    for (host, trusted, words) in [
+        ("127.0.0.1", None, "UnknownIssuer"),
+        ("localhost", Some("authority.pem"), "not valid for name"),
+    ] {
+        let error = greeted(host, trusted).unwrap_err();
+        assert!(matches!(error, StoreError::NotTrusted { .. }), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.is_away() && !error.is_worth_another_try());
+    }
+    for file in ["nowhere.pem", "INDEX.tsv"] {
+        let error = greeted("127.0.0.1", Some(file)).unwrap_err();
+        assert!(matches!(error, StoreError::Settings(_)), "{error}");
+        assert!(error.to_string().contains(file), "{error}");
+    }
 }
 
 #[test]
