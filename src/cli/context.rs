@@ -20,7 +20,7 @@ use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
 use crate::store::spool::Spool;
-use crate::store::{Patience, Server, Store, StoreSettings};
+use crate::store::{Patience, Server, Store, StoreError, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,21 +124,38 @@ impl Context {
 
     /// The store: the engine in the data folder, or the server that the configuration names.
     pub fn store(&self) -> anyhow::Result<Store> {
-        let opened = Store::open(&self.store_settings()?);
+        let store = self.opened(Store::open(&self.store_settings()?))?;
+        self.tell_notices(&store);
+        Ok(store)
+    }
+
+    /// The way to the store, which may be away for now. One that is there must take rows: nobody reads a file for nothing.
+    fn door(&self) -> anyhow::Result<Door> {
+        let door = self.opened(Door::open(self.store_settings()?))?;
+        if !door.is_closed() {
+            let store = self.opened(door.store())?;
+            self.tell_notices(&store);
+            match store.must_take_rows() {
+                // It may in a moment.
+                Err(error) if error.is_worth_another_try() => {}
+                taken => self.opened(taken)?,
+            }
+        }
+        Ok(door)
+    }
+
+    /// A server's address may hold a password: it is told where it stands, not what it is.
+    fn opened<T>(&self, opened: Result<T, StoreError>) -> anyhow::Result<T> {
         if self.config.store.url.is_none() {
             return Ok(opened?);
         }
-        // The server's address may hold a password: it is told where it stands, not what it is.
         opened.context("cannot use the ClickHouse server that store.url in the configuration names")
     }
 
-    /// The way to the store, which may be away for now.
-    fn door(&self) -> anyhow::Result<Door> {
-        let opened = Door::open(self.store_settings()?);
-        if self.config.store.url.is_none() {
-            return Ok(opened?);
+    fn tell_notices(&self, store: &Store) {
+        for notice in store.notices() {
+            self.warn(format!("store: {notice}"));
         }
-        opened.context("cannot use the ClickHouse server that store.url in the configuration names")
     }
 
     /// Where the store is and how it is opened.

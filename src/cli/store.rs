@@ -56,7 +56,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         Action::Status => status(context),
         Action::Migrate => {
             let store = context.store()?;
-            store.migrate()?;
+            for applied in store.migrate()? {
+                context.tell(format!("made again: {}", applied.id));
+            }
             context.tell("the schema is up to date");
             Ok(Exit::Done)
         }
@@ -69,12 +71,15 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 fn status(context: &Context) -> anyhow::Result<Exit> {
     let store = context.store()?;
+    let drift = store.drift()?;
     let questions: Vec<_> = ["store/tables", "store/sources"]
         .iter()
         .filter_map(|id| query(id))
         .collect();
     if context.json {
         let mut all = serde_json::Map::new();
+        let drift: Vec<_> = drift.iter().map(ToString::to_string).collect();
+        all.insert("drift".to_owned(), drift.into());
         for sql in questions {
             let rows: Vec<serde_json::Value> = store.rows(sql, &Params::new())?;
             all.insert(
@@ -87,6 +92,13 @@ fn status(context: &Context) -> anyhow::Result<Exit> {
     }
     for sql in questions {
         super::query::print(context, &store, sql, &Params::new())?;
+    }
+    // What is told at each opening was told already.
+    for drift in drift
+        .iter()
+        .filter(|drift| !store.notices().contains(&drift.to_string()))
+    {
+        context.warn(format!("store: {drift}"));
     }
     Ok(Exit::Done)
 }

@@ -37,7 +37,7 @@ impl Door {
     }
 
     /// Whether the store has not answered yet.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.store
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

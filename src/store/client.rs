@@ -24,6 +24,8 @@ pub(super) struct Caller {
     /// The same, with bare names looked up in the store's database.
     client: Client,
     patience: Patience,
+    /// What each insert says beside its own.
+    insert_settings: Vec<(&'static str, &'static str)>,
     /// None only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -58,6 +60,7 @@ impl Caller {
             anywhere: client.clone(),
             client: client.with_database(database),
             patience: Patience::ENDLESS,
+            insert_settings: Vec::new(),
             runtime: Some(threads(NAME, 1)?),
         })
     }
@@ -94,8 +97,17 @@ impl Caller {
             anywhere: client.clone(),
             client: client.with_database(&server.database),
             patience: server.patience,
+            insert_settings: INSERT_SETTINGS.to_vec(),
             runtime: Some(runtime),
         })
+    }
+
+    /// Makes deduplication hold against a profile that switches it off, where the server has a word for that.
+    pub(super) fn deduplicating(mut self, has_the_word: bool) -> Caller {
+        if has_the_word {
+            self.insert_settings.push(DEDUPLICATE);
+        }
+        self
     }
 
     /// Sends a statement and hands each piece of the answer on as it comes.
@@ -177,7 +189,7 @@ impl Caller {
             .client
             .insert_formatted_with(sql)
             .with_timeouts(Some(between), Some(answer));
-        for (name, value) in settings {
+        for (name, value) in self.insert_settings.iter().chain(settings) {
             insert = insert.with_setting(*name, *value);
         }
         let failed = |error, within| match error {
@@ -279,15 +291,16 @@ pub(super) fn onto<'w>(
     }
 }
 
-/// What holds for each request to a server; a data folder's engine has the like standing. Rows are acknowledged when they
-/// are stored and not before, whatever a user's profile says (`async_insert` alone would acknowledge what lies in memory), and
-/// a question whose asker has gone is stopped.
+/// What holds for each question to a server; a data folder's engine has the like standing. A question whose asker has gone is stopped.
 const SERVER_SETTINGS: &[(&str, &str)] = &[
     ("output_format_json_quote_64bit_integers", "0"),
     ("session_timezone", "UTC"),
     ("cancel_http_readonly_queries_on_client_close", "1"),
-    ("async_insert", "0"),
-    ("insert_deduplicate", "1"),
 ];
+/// What holds for rows, whatever a user's profile says: they are acknowledged when they are stored and not before
+/// (`async_insert` is on since 26.2, and may acknowledge what lies in memory), and a batch that is sent again is known.
+const INSERT_SETTINGS: &[(&str, &str)] = &[("async_insert", "0"), ("insert_deduplicate", "1")];
+/// Known to servers since 26.2; a profile can switch deduplication off with it.
+const DEDUPLICATE: (&str, &str) = ("deduplicate_insert", "enable");
 /// How its threads are called.
 const NAME: &str = "invigil-store";

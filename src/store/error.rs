@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::drift::Drift;
 use super::engine::EngineError;
 
 /// How long the key for an address is at least.
@@ -98,6 +99,30 @@ pub enum StoreError {
         /// What does not fit.
         reason: String,
     },
+    /// The server is of a version that this program does not work with.
+    #[error("the server says that it is version {found}: {reason}")]
+    Version {
+        /// What it says.
+        found: String,
+        /// What is wrong with that.
+        reason: &'static str,
+    },
+    /// A user who may set nothing, with a profile under which answers have another shape.
+    #[error(
+        "the server lets this user make no settings, and its profile quotes 64-bit integers in JSON or has another time zone than UTC: give the user readonly = 2, or a profile with output_format_json_quote_64bit_integers = 0 and session_timezone = 'UTC'"
+    )]
+    Profile,
+    /// The store may be asked, and nothing can be written there.
+    #[error(
+        "the store may be asked but not written to ({reason}): grant its user INSERT, or name another with store.user"
+    )]
+    ReadOnly {
+        /// What it refused, with its code.
+        reason: String,
+    },
+    /// The schema is not what this program needs.
+    #[error("nothing is written, as the schema is not what this program needs: {}", drifts(.0))]
+    Drifted(Vec<Drift>),
     /// What the configuration says of the server can not be used.
     #[error("the settings of the store can not be used: {0}")]
     Settings(String),
@@ -164,7 +189,7 @@ impl StoreError {
                 Some(429 | 502 | 503 | 504) => Outlook::Passing,
                 _ => Outlook::NeedsHelp,
             },
-            StoreError::NotTrusted { .. } => Outlook::NeedsHelp,
+            StoreError::NotTrusted { .. } | StoreError::ReadOnly { .. } => Outlook::NeedsHelp,
             StoreError::Refused { refusal, .. } => outlook(refusal.code, &refusal.text),
             StoreError::Engine(EngineError::Said { code, text }) => outlook(*code, text),
             StoreError::Engine(EngineError::Closing | EngineError::Silent) => Outlook::Passing,
@@ -178,6 +203,13 @@ impl StoreError {
             _ => Outlook::Hopeless,
         }
     }
+}
+
+fn drifts(all: &[Drift]) -> String {
+    all.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn says(code: Option<u16>) -> String {
@@ -230,12 +262,19 @@ const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (425, "SYSTEM_ERROR", Outlook::NeedsHelp),
     (439, "CANNOT_SCHEDULE_TASK", Outlook::Passing),
     (473, "DEADLOCK_AVOIDED", Outlook::Passing),
-    (481, "CANNOT_CREATE_DIRECTORY", Outlook::NeedsHelp),
+    (481, "PATH_ACCESS_DENIED", Outlook::NeedsHelp),
     (497, "ACCESS_DENIED", Outlook::NeedsHelp),
     (516, "AUTHENTICATION_FAILED", Outlook::NeedsHelp),
     (745, "SERVER_OVERLOADED", Outlook::Passing),
     (999, "KEEPER_EXCEPTION", Outlook::Passing),
+    (1001, "STD_EXCEPTION", Outlook::NeedsHelp),
 ];
+
+/// The codes of the table and their names, for the test that asks an engine.
+#[cfg(test)]
+pub(super) fn codes() -> impl Iterator<Item = (u32, &'static str)> {
+    OUTLOOKS.iter().map(|(code, name, _)| (*code, *name))
+}
 
 /// Two kinds of refusal share their code with others and are known by their words.
 fn outlook(code: u32, text: &str) -> Outlook {
@@ -243,7 +282,7 @@ fn outlook(code: u32, text: &str) -> Outlook {
         // The limit of one statement would stop it again; that of the whole server is shared with others.
         return match text.contains("(total)") || text.contains("(for user)") {
             true => Outlook::Passing,
-            false => Outlook::Hopeless,
+            false => Outlook::NeedsHelp,
         };
     }
     if text.contains("No space left on device") {
@@ -380,7 +419,7 @@ mod tests {
             (
                 "Code: 241. DB::Exception: Query memory limit exceeded: would use 1.86 GiB. (MEMORY_LIMIT_EXCEEDED)",
                 false,
-                false,
+                true,
             ),
             (
                 "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)",

@@ -24,6 +24,8 @@ pub(crate) struct Scratch {
 /// folder's socket, byte for byte. What differs from a real one is told in queries/schema/SERVER.md.
 pub(crate) struct StandIn {
     pub(crate) url: String,
+    address: std::net::SocketAddr,
+    socket: PathBuf,
     /// Keeps the engine up.
     _store: Store,
     /// Carries the bytes; none once it is down.
@@ -32,16 +34,31 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     fn of(store: Store, data: &Path) -> StandIn {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stand_in = StandIn {
+            url: format!("http://{address}"),
+            address,
+            socket: data.join("store.sock"),
+            _store: store,
+            carries: None,
+        };
+        drop(listener);
+        stand_in.comes_back();
+        stand_in
+    }
+
+    /// Somebody answers at the address (again).
+    pub(crate) fn comes_back(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
         let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .block_on(tokio::net::TcpListener::bind(self.address))
             .unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let socket = data.join("store.sock");
+        let socket = self.socket.clone();
         runtime.spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let socket = socket.clone();
@@ -51,11 +68,7 @@ impl StandIn {
                 });
             }
         });
-        StandIn {
-            url,
-            _store: store,
-            carries: Some(runtime),
-        }
+        self.carries = Some(runtime);
     }
 
     /// Settings for whoever has all rights there.
@@ -141,7 +154,7 @@ const KEY: [u8; 32] = [7; 32];
     clippy::print_stderr,
     reason = "a test has no configuration"
 )]
-fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     let named = std::env::var_os("INVIGIL_ENGINE").map(PathBuf::from);
     let installed = std::env::var_os("HOME").and_then(|home| {
         std::fs::read_dir(PathBuf::from(home).join(".local/share/invigil/engine")).ok()

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 pub(crate) struct Home {
     folder: tempfile::TempDir,
     engine: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
 impl Home {
@@ -32,6 +33,7 @@ impl Home {
         Home {
             folder: tempfile::tempdir().unwrap(),
             engine: None,
+            config: None,
         }
     }
 
@@ -43,6 +45,16 @@ impl Home {
     /// The data folder.
     pub(crate) fn data(&self) -> PathBuf {
         self.path("data")
+    }
+
+    /// The same home, with a configuration.
+    pub(crate) fn configured(self, text: &str) -> Home {
+        let config = self.path("invigil.toml");
+        std::fs::write(&config, text).unwrap();
+        Home {
+            config: Some(config),
+            ..self
+        }
     }
 
     /// The engine's library, if this home has one.
@@ -68,6 +80,9 @@ impl Home {
                     .unwrap_or(Path::new("/nowhere/libchdb.so")),
             )
             .stdin(std::process::Stdio::null());
+        if let Some(config) = &self.config {
+            command.env("INVIGIL_CONFIG", config);
+        }
         command
     }
 

@@ -20,6 +20,7 @@ mod readers;
 mod region;
 mod reports;
 mod secret;
+mod server;
 mod stories;
 mod terminal;
 mod typed_in;

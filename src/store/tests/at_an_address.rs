@@ -8,14 +8,23 @@
 use super::*;
 
 /// Shadows the one that opens a data folder.
-struct Scratch;
+struct Scratch(super::Scratch);
 
 impl Scratch {
-    fn open() -> Option<super::Scratch> {
-        super::Scratch::at_an_address()
+    fn open() -> Option<Scratch> {
+        super::Scratch::at_an_address().map(Scratch)
     }
 }
 
+impl std::ops::Deref for Scratch {
+    type Target = super::Scratch;
+    fn deref(&self) -> &super::Scratch {
+        &self.0
+    }
+}
+
+#[path = "drift.rs"]
+mod drift;
 #[path = "queries.rs"]
 mod queries;
 #[path = "round_trip.rs"]

@@ -2,6 +2,7 @@
 
 mod at_an_address;
 mod at_rest;
+mod drift;
 mod forbidden;
 mod front;
 mod owner;
