@@ -45,6 +45,8 @@ pub struct Config {
     pub detect: DetectConfig,
     /// Reports that go out on schedule.
     pub report: ReportConfig,
+    /// How long data is kept.
+    pub retention: RetentionConfig,
 }
 
 /// Who runs this.
@@ -126,6 +128,24 @@ pub struct ReportConfig {
     pub schedule: Vec<ScheduledReport>,
 }
 
+/// How long data is kept, in days. Nothing goes before `invigil store retain` is run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// What was said: columns of class content, and originals that hold any.
+    pub content: u32,
+    /// Flows, web requests, DNS questions, mails; and what was rejected.
+    pub records: u32,
+    /// Sign-ins, leases and translations, their originals, and accounts and devices that have ended.
+    pub identification: u32,
+    /// Findings.
+    pub findings: u32,
+    /// The private records beside the ledger: why something was asked, and who asked for it.
+    pub private_records: u32,
+    /// Another period for one table.
+    pub tables: std::collections::BTreeMap<String, u32>,
+}
+
 /// One line of the schedule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +192,19 @@ impl Default for Provider {
         Provider {
             name: "unnamed provider".to_owned(),
             ledger_origin: "invigil.example/ledger".to_owned(),
+        }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        RetentionConfig {
+            content: 90,
+            records: 180,
+            identification: 210,
+            findings: 365,
+            private_records: 1826,
+            tables: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -318,6 +351,7 @@ mod tests {
         assert_eq!(config.report.schedule.len(), 1);
         assert_eq!(config.store.database.as_deref(), Some("invigil"));
         assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
+        assert_eq!(config.retention.tables.len(), 1);
     }
 
     #[test]

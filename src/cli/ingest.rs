@@ -16,6 +16,7 @@ use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
@@ -152,6 +153,7 @@ fn print(
             settings,
             lists: &lists,
             told_to_stop: Told::default(),
+            lines: Lines::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -208,6 +210,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             settings,
             lists: &lists,
             told_to_stop: told_to_stop.clone(),
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
         let counts = reading.store(

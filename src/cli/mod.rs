@@ -7,6 +7,7 @@ pub mod completions;
 pub mod context;
 pub mod evidence;
 pub mod findings;
+pub mod hold;
 pub mod ingest;
 pub mod ledger;
 pub mod lists;
@@ -15,6 +16,7 @@ mod progress;
 pub mod query;
 pub mod register;
 pub mod report;
+mod retain;
 pub mod store;
 pub mod who;
 
@@ -56,6 +58,7 @@ enum Command {
     Report(report::Args),
     Query(query::Args),
     Store(store::Args),
+    Hold(hold::Args),
     Evidence(evidence::Args),
     Ledger(ledger::Args),
     Bench(bench::Args),
@@ -112,6 +115,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
+        Command::Hold(args) => hold::run(args, &context),
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),

@@ -37,6 +37,8 @@ enum Action {
         #[arg(long, value_name = "FILE", requires = "listen")]
         key_file: Option<PathBuf>,
     },
+    /// Delete what has had its time, and enter in the ledger what went. Exit 1 with --dry-run if something is due.
+    Retain(super::retain::Args),
     /// Say which engine is used and whether it is there; exit 1 if it is not.
     Engine,
 }
@@ -52,6 +54,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
+        Action::Retain(args) => super::retain::run(args, context),
         Action::Engine => engine(context),
     }
 }

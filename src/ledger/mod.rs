@@ -11,6 +11,7 @@ mod digest;
 mod error;
 mod file;
 mod frames;
+mod hold;
 mod private;
 mod tree;
 
@@ -23,7 +24,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 pub use act::{
-    Act, AuditRun, BatchIngested, ContentKept, Exported, GateAnswered, ListLoaded, Migrated,
+    Act, AuditRun, BackedUp, BatchIngested, ContentKept, Deleted, DeletedMonth, Deletion,
+    DrillHeld, Exported, GateAnswered, HoldEnded, HoldPlaced, KeptByHold, ListLoaded, Migrated,
     NameRevealed, RegisterImported, ReportWritten, RequestReceived, SearchRun, SourceClosed,
     SourceOpened,
 };
@@ -33,6 +35,7 @@ pub use digest::Digest;
 pub use error::LedgerError;
 pub use file::Entry;
 pub use frames::{FrameNonces, FrameProofs, FrameTree, frame_leaf};
+pub use hold::{Hold, HoldFor, HoldState, holds};
 pub use private::PrivateRecord;
 pub use tree::{verify_consistency, verify_inclusion};
 

@@ -8,6 +8,7 @@ pub mod input;
 pub mod lists;
 pub mod output;
 pub mod registers;
+pub mod retention;
 pub mod sources;
 pub mod stop;
 pub mod trail;

@@ -109,13 +109,18 @@ impl Resolved {
 /// Lets one program at a time find out what is new in files and store it. Held until it is dropped. What a
 /// crash broke off is finished first, so that the ledger tells all that is stored.
 pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineError> {
-    let file = locked(data)?;
+    let file = locked(data, "files.lock")?;
     deposit.finish_pending()?;
     Ok(file)
 }
 
-fn locked(data: &Path) -> Result<File, InputError> {
-    let path = data.join("files.lock");
+/// Lets one program at a time delete, hold, or back up. Held until it is dropped; taken before that of files.
+pub fn lock_keeping(data: &Path) -> Result<File, PipelineError> {
+    Ok(locked(data, "keep.lock")?)
+}
+
+fn locked(data: &Path, name: &str) -> Result<File, InputError> {
+    let path = data.join(name);
     let error = |source| InputName::File(path.clone()).error(source);
     let file = File::options()
         .create(true)

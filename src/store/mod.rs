@@ -14,6 +14,7 @@
 
 mod allow;
 mod client;
+mod cover;
 mod engine;
 mod error;
 mod migrate;
@@ -25,6 +26,7 @@ mod own;
 pub mod originals;
 pub mod pending;
 mod queries;
+pub mod retention;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
 mod settings;
@@ -42,6 +44,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use allow::{Content, Refused};
+pub use cover::{Cover, Covered, meets};
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;

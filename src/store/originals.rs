@@ -137,6 +137,40 @@ impl Originals {
         Ok(batches)
     }
 
+    /// The sources of which there are originals, in order.
+    pub fn sources(&self) -> Result<Vec<SourceId>, OriginalsError> {
+        let fault = |source| OriginalsError::File {
+            path: self.folder.clone(),
+            source,
+        };
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault(error)),
+        };
+        let mut sources = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(fault)?.file_name();
+            sources.extend(name.to_str().and_then(SourceId::parse));
+        }
+        sources.sort_unstable();
+        Ok(sources)
+    }
+
+    /// Takes a batch away. When this returns, the folder no longer names it.
+    pub fn remove(&self, source: SourceId, first: u64, last: u64) -> Result<(), OriginalsError> {
+        let folder = self.folder.join(source.to_string());
+        let path = folder.join(format!("{first:016x}-{last:016x}.sealed"));
+        let remove = || {
+            fs::remove_file(&path)?;
+            fs::File::open(&folder)?.sync_all()
+        };
+        remove().map_err(|error| OriginalsError::File {
+            path: path.clone(),
+            source: error,
+        })
+    }
+
     /// All frames of one batch.
     pub fn batch(
         &self,

@@ -12,6 +12,7 @@
 mod address;
 mod again;
 mod home;
+mod keep;
 mod once;
 mod region;
 mod reports;
