@@ -27,6 +27,8 @@ pub struct Places {
     pub keys: PathBuf,
     /// The engine's library.
     pub engine: PathBuf,
+    /// The configuration file that was read, if any.
+    pub config: Option<PathBuf>,
 }
 
 /// The configuration file.
@@ -235,14 +237,15 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
         .config
         .clone()
         .or_else(|| variable("INVIGIL_CONFIG").map(PathBuf::from));
-    let config = match named {
-        Some(path) => read(&path)?,
-        None => match xdg("XDG_CONFIG_HOME", ".config") {
-            Some(home) if home.join("invigil/invigil.toml").exists() => {
-                read(&home.join("invigil/invigil.toml"))?
-            }
-            _ => Config::default(),
-        },
+    let usual = || {
+        xdg("XDG_CONFIG_HOME", ".config")
+            .map(|home| home.join("invigil/invigil.toml"))
+            .filter(|path| path.exists())
+    };
+    let file = named.or_else(usual);
+    let config = match &file {
+        Some(path) => read(path)?,
+        None => Config::default(),
     };
     let data = match flags
         .data_dir
@@ -266,6 +269,7 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
             data,
             keys,
             engine: engine(),
+            config: file,
         },
     ))
 }

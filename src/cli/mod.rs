@@ -1,6 +1,7 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
 pub mod audit;
+mod backup;
 pub mod bench;
 pub mod capture;
 pub mod completions;

@@ -123,6 +123,7 @@ impl Deposit<'_> {
 
     /// Stores a batch and enters it.
     pub fn batch(&self, batch: Prepared) -> Result<(), PipelineError> {
+        let _busy = self.ledger.busy()?;
         self.originals.put(batch.entry.source, &batch.originals)?;
         let written = pack(&batch, self.ledger.head().size)?;
         let kept = self.pending.put(batch.entry.source, &written)?;
@@ -132,6 +133,7 @@ impl Deposit<'_> {
 
     /// Finishes the batches that a crash broke off. Only for who holds the lock of files.
     pub fn finish_pending(&self) -> Result<(), PipelineError> {
+        let _busy = self.ledger.busy()?;
         for (written, kept) in self.pending.left()? {
             let (batch, since) = unpack(&written).ok_or(PipelineError::PendingBatch)?;
             let is_entered = self.ledger.batches(Some(batch.entry.source))?;
@@ -173,6 +175,7 @@ impl Deposit<'_> {
         digest: [u8; 32],
         dropped: u64,
     ) -> Result<(), PipelineError> {
+        let _busy = self.ledger.busy()?;
         let now = (self.now)();
         let batches: Vec<BatchIngested> = self
             .ledger

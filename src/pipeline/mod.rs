@@ -1,5 +1,6 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod backup;
 pub mod capture;
 pub mod deposit;
 pub mod history;

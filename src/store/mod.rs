@@ -13,6 +13,7 @@
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod allow;
+pub mod backup;
 mod client;
 mod cover;
 mod engine;
@@ -29,6 +30,8 @@ mod queries;
 pub mod retention;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
+/// Sealing of files of any length.
+pub mod sealed_stream;
 mod settings;
 mod sql;
 mod unix;

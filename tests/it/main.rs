@@ -11,6 +11,7 @@
 
 mod address;
 mod again;
+mod backup;
 mod home;
 mod keep;
 mod once;
