@@ -16,7 +16,7 @@ use super::context::{Context, Exit};
 /// Back up all that is needed to go on elsewhere.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  age-keygen -o recovery.txt        (once, on another machine: the identity stays there, in a safe)\n  invigil store backup /backup/2026-11-22 --recipient age1...\n  invigil store backup /backup/2026-11-23 --recipient age1... --base /backup/2026-11-22\n\nThe set lies there encrypted. Its keys are in it too, but only the recovery identity opens them.\nReading of files waits while the moment is frozen, which takes seconds, and not while it is copied."
+    after_help = "Examples:\n  age-keygen -o recovery.txt        (once, on another machine: the identity stays there, in a safe)\n  invigil store backup /backup/2026-11-22 --recipient age1...\n  invigil store backup /backup/2026-11-23 --recipient age1... --base /backup/2026-11-22\n\nThe set lies there encrypted. Its keys are in it too, but only the recovery identity opens them.\nReading of files waits while the moment is frozen, which takes seconds, and not while it is copied.\nA set keeps what `invigil store retain` deletes later: throw sets away when their time has come, too."
 )]
 pub(super) struct BackupArgs {
     /// The folder that is made; it must not be there.
@@ -118,6 +118,7 @@ pub(super) fn restore(args: &RestoreArgs, context: &Context) -> anyhow::Result<E
         context.print_json(&said_of(&restored))?;
     }
     context.tell(sentence("restored", &restored));
+    context.tell("what was deleted since is there again: run `invigil store retain` next");
     context.tell("compare the ledger's head with one that somebody else keeps:");
     context.tell(restored.manifest.ledger_head.trim_end());
     Ok(Exit::Done)
@@ -138,6 +139,7 @@ pub(super) fn hold_drill(args: &DrillArgs, context: &Context) -> anyhow::Result<
         }
         None => context.places.data.join("drill"),
     };
+    let _alone = sources::lock_keeping(&context.places.data)?;
     let bar = bar(context);
     let held = Drill {
         set: &args.set,

@@ -164,6 +164,15 @@ fn a_hold_keeps_its_rows_their_lines_and_the_name_until_it_ends() {
         home.ends(0, &["hold", "list", "--json", "--reveal"])
             .contains("planted-reason")
     );
+    for path in files(&home.data()) {
+        let bytes = std::fs::read(&path).unwrap();
+        for word in ["10.21.0.20", "planted-reason", "planted-case", "old.pupil"] {
+            let is_there = bytes
+                .windows(word.len())
+                .any(|part| part == word.as_bytes());
+            assert!(!is_there, "{word} is in clear in {}", path.display());
+        }
+    }
     for number in [account, network] {
         home.ends(
             0,
@@ -302,6 +311,20 @@ fn parts(home: &Home) -> Vec<String> {
                 found.push(entry.file_name().to_string_lossy().into_owned());
                 folders.push(entry.path());
             }
+        }
+    }
+    found
+}
+
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            found.extend(files(&entry.path()));
+        } else if kind.is_file() {
+            found.push(entry.path());
         }
     }
     found

@@ -94,6 +94,8 @@ impl Keeper<'_> {
 
     /// Deletes what is due. `said` is told of each kind that has gone. What an earlier run began is finished first.
     pub fn run(&self, said: &mut dyn FnMut(&Gone)) -> Result<Outcome, RetentionError> {
+        // Links that a backup left when it was broken off would keep on the disk what is deleted here.
+        crate::store::backup::thaw(self.data)?;
         let covers = self.covers()?;
         let mut outcome = Outcome::default();
         for (begun, deletion) in self.unfinished()? {

@@ -4,7 +4,10 @@ use super::*;
 use crate::config::RetentionConfig;
 use crate::ledger::{Deletion, Digest, HoldPlaced, LedgerKeys};
 use crate::pipeline::deposit::{OpenSource, Prepared};
-use crate::record::{Event, Place, SourceKind, WebHit};
+use crate::record::{
+    AccountLine, AccountText, Basis, DeviceLine, Event, Lease, LeaseEvent, Mac, Place, SignIn,
+    SignInEvent, SourceKind, Tokens, WebHit,
+};
 use crate::store::names::Names;
 use crate::store::scratch::Scratch;
 use crate::store::{Params, query};
@@ -165,4 +168,139 @@ fn lines_are_those_of_deleted_events_alone() {
     assert!(!lines.is_past(table("web_hits"), Some(at("2020-01-04T00:00:00Z"))));
     assert!(!lines.is_past(table("flows"), early));
     assert!(!lines.is_past(table("web_hits"), None));
+}
+
+/// Rows of each table, those before 2020 due by any rule.
+fn of_every_table(place: &Scene) {
+    let day = |text: &str| at(&format!("{text}T12:00:00Z"));
+    let mut names = Names::open(place.scratch.folder.path(), &KEY, &KEY).unwrap();
+    let account = |name: &str| AccountText::new(name);
+    let (gone, stays) = (day("2019-01-05"), day("2020-09-05"));
+    let mut batch = Prepared::of(&OpenSource {
+        id: SourceId([6; 16]),
+        kind: SourceKind::LogFile,
+        format: "mixed".to_owned(),
+        past: None,
+    });
+    let mut number = 0;
+    let mut next = || {
+        number += 1;
+        Place {
+            source: SourceId([6; 16]),
+            frame: number,
+            ordinal: 0,
+        }
+    };
+    for time in [gone, stays] {
+        let ip: std::net::IpAddr = "10.21.0.9".parse().unwrap();
+        let lease = Lease {
+            time,
+            event: LeaseEvent::Assign,
+            ip,
+            mac: None,
+            hostname: "planted".into(),
+            expires: None,
+        };
+        batch.add(next(), &Event::Lease(lease), &mut names);
+        let sign_in = SignIn {
+            time,
+            event: SignInEvent::Start,
+            account_token: account("pupil"),
+            ip: Some(ip),
+            mac: None,
+            session: "".into(),
+            nas: "".into(),
+            realm: "".into(),
+            basis: Basis::Radius,
+        };
+        batch.add(next(), &Event::SignIn(sign_in), &mut names);
+        let hit = WebHit {
+            client_ip: Some(ip),
+            ..WebHit::at(time)
+        };
+        batch.add(next(), &Event::WebHit(hit), &mut names);
+    }
+    for (name, valid_to) in [
+        ("gone", Some(gone)),
+        ("current", None),
+        ("pupil", Some(gone)),
+    ] {
+        let line = AccountLine {
+            account_token: account(name),
+            establishment: "hawthorn".to_owned(),
+            role: "pupil".to_owned(),
+            year_group: String::new(),
+            valid_from: None,
+            valid_to,
+        };
+        batch.add_row(next(), &line, &mut names);
+    }
+    let device = DeviceLine {
+        mac: Mac::parse("02:00:00:00:00:01"),
+        owner_token: account("gone"),
+        shared: false,
+        establishment: "hawthorn".to_owned(),
+        description: String::new(),
+        valid_from: None,
+        valid_to: Some(gone),
+    };
+    batch.add_row(next(), &device, &mut names);
+    names.keep().unwrap();
+    for (table, rows) in batch.rows.into_values() {
+        place.scratch.store.insert(table, rows, None).unwrap();
+    }
+}
+
+fn by_table(outcome: &Outcome) -> Vec<(&str, &str, u64)> {
+    outcome
+        .gone
+        .iter()
+        .map(|gone| {
+            let what = &gone.deletion;
+            (what.table.as_str(), what.fate.as_str(), gone.rows)
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_goes_by_its_own_line_and_registers_stay_while_records_speak_of_them() {
+    let Some(place) = Scene::filled() else { return };
+    of_every_table(&place);
+    let outcome = place.keeper().run(&mut |_| {}).unwrap();
+    assert_eq!(
+        by_table(&outcome),
+        [
+            ("web_hits", "deleted", 5),
+            ("sign_ins", "deleted", 1),
+            ("leases", "deleted", 1),
+            // The account of the sign-in that stays has ended too, and stays with it.
+            ("accounts", "deleted", 1),
+            ("devices", "deleted", 1),
+            ("names", "deleted", 1),
+        ]
+    );
+    assert_eq!(place.keeper().run(&mut |_| {}).unwrap(), Outcome::default());
+}
+
+#[test]
+fn a_hold_on_an_account_keeps_what_its_addresses_did_and_its_line_in_the_register() {
+    let Some(place) = Scene::filled() else { return };
+    of_every_table(&place);
+    let token = Names::open(place.scratch.folder.path(), &KEY, &KEY)
+        .unwrap()
+        .token(&AccountText::new("pupil").unwrap());
+    let hold = Act::HoldPlaced(HoldPlaced {
+        on: "account".to_owned(),
+        whom: Some(token.to_string()),
+        from: at("2019-01-01T00:00:00Z"),
+        to: at("2019-02-01T00:00:00Z"),
+        until: at("2021-01-01T00:00:00Z"),
+    });
+    place.ledger.append(now(), &hold, None).unwrap();
+    let outcome = place.keeper().run(&mut |_| {}).unwrap();
+    let gone = by_table(&outcome);
+    assert!(gone.contains(&("web_hits", "deleted", 4)), "{gone:?}");
+    for table in ["sign_ins", "leases"] {
+        assert!(!gone.iter().any(|(of, ..)| *of == table), "{gone:?}");
+    }
 }
