@@ -75,10 +75,11 @@ pub(super) fn make(args: &BackupArgs, context: &Context) -> anyhow::Result<Exit>
     let files = sources::lock_files(&data, &workshop.deposit())?;
     // Made at first use: they shall be in the set.
     crate::evidence::Signer::open(workshop.keys.folder())?;
+    let store = workshop.store.store()?;
     let making = Making {
         data: &data,
         keys: &workshop.keys,
-        store: &workshop.store,
+        store: &store,
         ledger: &workshop.ledger,
         config: context.places.config.as_deref(),
         recipients: &recipients,

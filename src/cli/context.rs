@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -12,12 +13,14 @@ use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
 use crate::ledger::{Act, ContentKept, Ledger, LedgerError, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
+use crate::pipeline::door::Door;
+use crate::pipeline::lane::Left;
 use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
-use crate::store::pending::Pending;
-use crate::store::{Store, StoreSettings};
+use crate::store::spool::Spool;
+use crate::store::{Patience, Server, Store, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +111,13 @@ impl Context {
         let keys = self.keys()?;
         Ok(Workshop {
             originals: self.originals()?,
-            pending: Pending::open(&self.places.data, &keys.key(Purpose::Pending))?,
+            spool: Spool::open(
+                &self.places.data,
+                &keys.key(Purpose::Pending),
+                self.config.store.spool_bytes,
+            ),
             ledger: self.ledger()?,
-            store: self.store()?,
+            store: self.door()?,
             keys,
         })
     }
@@ -122,6 +129,15 @@ impl Context {
             return Ok(opened?);
         }
         // The server's address may hold a password: it is told where it stands, not what it is.
+        opened.context("cannot use the ClickHouse server that store.url in the configuration names")
+    }
+
+    /// The way to the store, which may be away for now.
+    fn door(&self) -> anyhow::Result<Door> {
+        let opened = Door::open(self.store_settings()?);
+        if self.config.store.url.is_none() {
+            return Ok(opened?);
+        }
         opened.context("cannot use the ClickHouse server that store.url in the configuration names")
     }
 
@@ -148,12 +164,25 @@ impl Context {
             }
             None => None,
         };
-        Ok(StoreSettings::server(
-            url,
-            server.user.as_deref(),
-            password,
-            server.database.as_deref(),
-        ))
+        let patience = Patience::default();
+        let seconds = |said: Option<u32>, usual: Duration| {
+            said.map_or(usual, |said| Duration::from_secs(said.max(1).into()))
+        };
+        Ok(StoreSettings::Server(Server {
+            compressed: server.compress.unwrap_or(true),
+            trusted: server.ca_file.clone(),
+            patience: Patience {
+                connect: seconds(server.connect_seconds, patience.connect),
+                answer: seconds(server.answer_seconds, patience.answer),
+                between: seconds(server.between_seconds, patience.between),
+            },
+            ..Server::at(
+                url,
+                server.user.as_deref(),
+                password,
+                server.database.as_deref(),
+            )
+        }))
     }
 
     /// The ledger of the data folder.
@@ -209,6 +238,24 @@ impl Context {
     /// Where data is printed.
     pub fn out(&self) -> io::BufWriter<StandardOutput> {
         standard_output()
+    }
+
+    /// Ends a command that stores: what was lost is told, and what waits for a store that is away is no success.
+    pub fn arrived(&self, left: &Left) -> anyhow::Result<Exit> {
+        if left.dropped.batches > 0 {
+            self.warn(format!(
+                "{} batches with {} frames were lost: the store was away and there was no more room for what waits for it; the ledger says which",
+                left.dropped.batches, left.dropped.counts.read
+            ));
+        }
+        anyhow::ensure!(
+            left.batches == 0,
+            "{}; {} batches with {} frames wait for it in the spool, encrypted and in order: the next command that stores brings them there, or `invigil store replay`",
+            left.reason,
+            left.batches,
+            left.frames
+        );
+        Ok(Exit::Done)
     }
 
     /// Tells the person something beside the data, on standard error, unless it is unwanted.
@@ -395,14 +442,14 @@ impl Guard {
 pub struct Workshop {
     /// The keys of the data folder.
     pub keys: KeyRing,
-    /// The store.
-    pub store: Store,
+    /// The store, which may be away.
+    pub store: Door,
     /// The ledger.
     pub ledger: Ledger,
     /// The originals.
     pub originals: Originals,
-    /// The batches on their way.
-    pub pending: Pending,
+    /// What is on its way.
+    pub spool: Spool,
 }
 
 impl Workshop {
@@ -412,7 +459,7 @@ impl Workshop {
             store: &self.store,
             ledger: &self.ledger,
             originals: &self.originals,
-            pending: &self.pending,
+            spool: &self.spool,
             now: clock::now,
         }
     }

@@ -36,9 +36,10 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let periods = Periods::of(&context.config.retention)?;
     let workshop = context.workshop()?;
     let names_key = workshop.keys.key(Purpose::Names);
+    let store = workshop.store.store()?;
     let keeper = Keeper {
         data: &context.places.data,
-        store: &workshop.store,
+        store: &store,
         ledger: &workshop.ledger,
         originals: &workshop.originals,
         names_key: &names_key,

@@ -45,6 +45,8 @@ enum Action {
     Restore(super::backup::RestoreArgs),
     /// Restore a backup on trial and throw it away again; exit 1 if anything is not as it was, and what.
     Drill(super::backup::DrillArgs),
+    /// Store what waits in the spool for a store that was away.
+    Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
     Engine,
 }
@@ -64,6 +66,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         Action::Backup(args) => super::backup::make(args, context),
         Action::Restore(args) => super::backup::restore(args, context),
         Action::Drill(args) => super::backup::hold_drill(args, context),
+        Action::Replay => replay(context),
         Action::Engine => engine(context),
     }
 }
@@ -124,6 +127,14 @@ fn key_of(file: &Path) -> anyhow::Result<zeroize::Zeroizing<String>> {
     Ok(std::fs::read_to_string(file)
         .with_context(unreadable)?
         .into())
+}
+
+fn replay(context: &Context) -> anyhow::Result<Exit> {
+    let workshop = context.workshop()?;
+    let left = workshop.deposit().finish()?;
+    let exit = context.arrived(&left)?;
+    context.tell("nothing waits in the spool");
+    Ok(exit)
 }
 
 fn engine(context: &Context) -> anyhow::Result<Exit> {

@@ -107,10 +107,10 @@ impl Resolved {
 }
 
 /// Lets one program at a time find out what is new in files and store it. Held until it is dropped. What a
-/// crash broke off is finished first, so that the ledger tells all that is stored.
+/// crash broke off, or a store that was away has not taken, is stored first.
 pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineError> {
     let file = locked(data, "files.lock")?;
-    deposit.finish_pending()?;
+    deposit.finish()?;
     Ok(file)
 }
 

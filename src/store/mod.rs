@@ -25,7 +25,8 @@ mod open;
 mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
-pub mod pending;
+/// What is stored already of a batch.
+pub mod places;
 mod queries;
 pub mod retention;
 /// Sealing of what lies beside the engine.
@@ -33,8 +34,10 @@ pub mod sealed;
 /// Sealing of files of any length.
 pub mod sealed_stream;
 mod settings;
+pub mod spool;
 mod sql;
 mod unix;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -53,7 +56,7 @@ pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
 pub use queries::{QUERIES, query};
-pub use settings::{Embedded, Server, StoreSettings};
+pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 
 use crate::record::Table;

@@ -41,12 +41,13 @@ enum Place {
 impl Store {
     /// Opens the store and brings its schema up to date.
     pub fn open(settings: &StoreSettings) -> Result<Store, StoreError> {
-        let (caller, place, read_only) = match settings {
+        let database = settings.database();
+        let (caller, place) = match settings {
             StoreSettings::Embedded(embedded) => {
                 let hold = Mutex::new(hold(embedded)?);
                 let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
                 let settings = embedded.clone();
-                let caller = Caller::of_folder(socket.clone(), &embedded.key)
+                let caller = Caller::of_folder(socket.clone(), &embedded.key, database)
                     .map_err(unusable(&embedded.data))?;
                 (
                     caller,
@@ -55,24 +56,18 @@ impl Store {
                         socket,
                         hold,
                     },
-                    false,
                 )
             }
-            StoreSettings::Server(server) => {
-                (Caller::of_server(server)?, Place::Server, server.read_only)
-            }
+            StoreSettings::Server(server) => (Caller::of_server(server, true)?, Place::Server),
         };
-        let database = settings.database();
         let store = Store {
             inner: Arc::new(Inner {
-                caller: caller.with_database(database),
+                caller,
                 database: database.to_owned(),
                 place,
             }),
         };
-        if !read_only {
-            store.migrate()?;
-        }
+        store.migrate()?;
         Ok(store)
     }
 

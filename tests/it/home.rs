@@ -45,9 +45,14 @@ impl Home {
         self.path("data")
     }
 
+    /// The engine's library, if this home has one.
+    pub(crate) fn engine(&self) -> Option<&Path> {
+        self.engine.as_deref()
+    }
+
     /// The program with these arguments, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_invigil"));
+        let mut command = Command::new(program());
         command
             .args(arguments)
             .env_clear()
@@ -132,6 +137,16 @@ impl Counts {
         );
         counts
     }
+}
+
+/// The program that was built with the tests, or another build of it, such as a fast one for a long run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a long run is asked for by variables"
+)]
+fn program() -> PathBuf {
+    std::env::var_os("INVIGIL_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_invigil").into(), PathBuf::from)
 }
 
 /// Where the engine lies for the person who runs the tests: the tests' own homes have none.

@@ -12,9 +12,12 @@
 mod address;
 mod again;
 mod backup;
+mod exports;
 mod home;
 mod keep;
+mod kills;
 mod once;
+mod readers;
 mod region;
 mod reports;
 mod secret;

@@ -116,7 +116,7 @@ fn tells(finding: &Value, story: &Story, home: &Home) -> bool {
         && text("window_to") > story.from.as_str()
 }
 
-fn fill(home: &Home) {
+pub(crate) fn fill(home: &Home) {
     let path = |below: &str| region(below).to_str().unwrap().to_owned();
     for kind in ["establishments", "networks", "links", "accounts", "devices"] {
         let file = path(&format!("registers/{kind}.csv"));

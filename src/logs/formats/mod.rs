@@ -2,17 +2,31 @@
 
 use super::format::LogFormat;
 
+mod bind_query;
+mod dnsmasq;
+mod freeradius_log;
 mod isc_dhcpd;
+mod kea_leases;
+mod kea_log;
+mod radacct_csv;
 mod radius_detail;
 mod squid_combined;
 mod squid_native;
+mod unbound;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
     &isc_dhcpd::IscDhcpd,
+    &kea_leases::KeaLeases,
+    &kea_log::KeaLog,
     &radius_detail::RadiusDetail,
+    &radacct_csv::RadacctCsv,
+    &freeradius_log::FREERADIUS_LOG,
+    &bind_query::BIND_QUERY,
+    &unbound::UNBOUND,
+    &dnsmasq::Dnsmasq,
 ];
 
 /// The format with this name.
@@ -34,7 +48,7 @@ pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
 }
 
 /// The share of the lines of a sample that `is_ours`, 0 to 100; blank lines and `#` comments do not count.
-fn share_of_lines(sample: &[&[u8]], mut is_ours: impl FnMut(&[u8]) -> bool) -> u8 {
+pub(super) fn share_of_lines(sample: &[&[u8]], mut is_ours: impl FnMut(&[u8]) -> bool) -> u8 {
     let (mut lines, mut ours) = (0usize, 0usize);
     for line in sample {
         if line.iter().all(u8::is_ascii_whitespace) || line.starts_with(b"#") {

@@ -92,15 +92,15 @@ impl Making<'_> {
             }
             _ => make_folder(&partial)?,
         }
-        let moment = self.freeze()?;
-        release();
-        let writing = Writing {
+        let mut writing = Writing {
             folder: partial.clone(),
             keys: &keys,
             files: Vec::new(),
             base,
             linked: 0,
         };
+        let moment = self.freeze(&mut writing)?;
+        release();
         let made = self.copy(moment, writing, said);
         thaw(self.data)?;
         let made = made?;
@@ -111,9 +111,21 @@ impl Making<'_> {
         Ok(made)
     }
 
-    /// Store and ledger of one moment: nothing is between its rows and its entry while it is taken.
-    fn freeze(&self) -> Result<Moment, BackupError> {
+    /// Store and ledger of one moment: nothing is between its rows and its entry while it is taken. What waits in the
+    /// spool is copied in it, too: it goes from there when it is entered, and is known as entered if it was.
+    fn freeze(&self, set: &mut Writing<'_>) -> Result<Moment, BackupError> {
         let _quiet = self.ledger.quiet()?;
+        for path in files_below(&self.data.join("spool"))? {
+            let name = format!("data/{}", name_below(self.data, &path));
+            if path.extension().is_some_and(|end| end == "sealed") {
+                match set.add(&name, &path, false, None) {
+                    // Entered before, and tidied up just now.
+                    Err(BackupError::File { source, .. })
+                        if source.kind() == io::ErrorKind::NotFound => {}
+                    added => drop(added?),
+                }
+            }
+        }
         let parts = self.store.freeze(self.data)?;
         let answers = self.store.fingerprints()?;
         let (head, entries) = self.ledger.extent()?;
