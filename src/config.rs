@@ -27,6 +27,8 @@ pub struct Places {
     pub keys: PathBuf,
     /// The engine's library.
     pub engine: PathBuf,
+    /// The configuration file that was read, if any.
+    pub config: Option<PathBuf>,
 }
 
 /// The configuration file.
@@ -45,6 +47,8 @@ pub struct Config {
     pub detect: DetectConfig,
     /// Reports that go out on schedule.
     pub report: ReportConfig,
+    /// How long data is kept.
+    pub retention: RetentionConfig,
 }
 
 /// Who runs this.
@@ -138,6 +142,24 @@ pub struct ReportConfig {
     pub schedule: Vec<ScheduledReport>,
 }
 
+/// How long data is kept, in days. Nothing goes before `invigil store retain` is run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// What was said: columns of class content, and originals that hold any.
+    pub content: u32,
+    /// Flows, web requests, DNS questions, mails; and what was rejected.
+    pub records: u32,
+    /// Sign-ins, leases and translations, their originals, and accounts and devices that have ended.
+    pub identification: u32,
+    /// Findings.
+    pub findings: u32,
+    /// The private records beside the ledger: why something was asked, and who asked for it.
+    pub private_records: u32,
+    /// Another period for one table.
+    pub tables: std::collections::BTreeMap<String, u32>,
+}
+
 /// One line of the schedule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +210,19 @@ impl Default for Provider {
     }
 }
 
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        RetentionConfig {
+            content: 90,
+            records: 180,
+            identification: 210,
+            findings: 365,
+            private_records: 1826,
+            tables: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
 impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig {
@@ -231,14 +266,15 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
         .config
         .clone()
         .or_else(|| variable("INVIGIL_CONFIG").map(PathBuf::from));
-    let config = match named {
-        Some(path) => read(&path)?,
-        None => match xdg("XDG_CONFIG_HOME", ".config") {
-            Some(home) if home.join("invigil/invigil.toml").exists() => {
-                read(&home.join("invigil/invigil.toml"))?
-            }
-            _ => Config::default(),
-        },
+    let usual = || {
+        xdg("XDG_CONFIG_HOME", ".config")
+            .map(|home| home.join("invigil/invigil.toml"))
+            .filter(|path| path.exists())
+    };
+    let file = named.or_else(usual);
+    let config = match &file {
+        Some(path) => read(path)?,
+        None => Config::default(),
     };
     let data = match flags
         .data_dir
@@ -262,6 +298,7 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
             data,
             keys,
             engine: engine(),
+            config: file,
         },
     ))
 }
@@ -347,6 +384,7 @@ mod tests {
         assert_eq!(config.report.schedule.len(), 1);
         assert_eq!(config.store.database.as_deref(), Some("invigil"));
         assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
+        assert_eq!(config.retention.tables.len(), 1);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
@@ -267,6 +268,7 @@ impl Storing<'_> {
             lists: self.lists,
             names: &mut self.names,
             told_to_stop,
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         Ok(stored.store(&mut packets, name, &deposit)?)
     }
@@ -325,6 +327,7 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "held": packets.held,
         "bytes": packets.bytes,
         "flows": counts.flows,
+        "flows_past_retention": counts.past_retention,
         "dropped": counts.dropped,
         "reasons": packets.reasons,
         "damage": counts.damage,
@@ -346,6 +349,12 @@ fn sentence(counts: &CaptureCounts) -> String {
     );
     for (reason, frames) in &packets.reasons {
         text.push_str(&format!("; {reason} {frames}"));
+    }
+    if counts.past_retention > 0 {
+        text.push_str(&format!(
+            "; of the flows {} are older than what retention has deleted, and were not stored",
+            counts.past_retention
+        ));
     }
     for (reason, places) in &counts.damage {
         text.push_str(&format!("; damage {reason} {places}"));

@@ -297,6 +297,13 @@ impl Context {
         Ok(out.flush()?)
     }
 
+    /// Prints one line of data.
+    pub fn print_line(&self, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        let mut out = self.out();
+        writeln!(out, "{text}")?;
+        Ok(out.flush()?)
+    }
+
     /// Prints a table with a heading; where it is wider than the terminal, its widest column is wrapped, and where that
     /// would leave nothing to read, each row is printed as lines of its own.
     pub fn print_table(&self, heading: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {

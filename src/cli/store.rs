@@ -44,6 +44,14 @@ enum Action {
         #[arg(long)]
         mend: bool,
     },
+    /// Delete what has had its time, and enter in the ledger what went. Exit 1 with --dry-run if something is due.
+    Retain(super::retain::Args),
+    /// Back up store, ledger, originals, names, registers, lists and keys, as of one moment, into a new folder.
+    Backup(super::backup::BackupArgs),
+    /// Restore a backup into a new data folder, and prove that it is what was backed up.
+    Restore(super::backup::RestoreArgs),
+    /// Restore a backup on trial and throw it away again; exit 1 if anything is not as it was, and what.
+    Drill(super::backup::DrillArgs),
     /// Store what waits in the spool for a store that was away.
     Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
@@ -64,6 +72,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         }
         Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
         Action::Check { mend } => super::store_check::run(*mend, context),
+        Action::Retain(args) => super::retain::run(args, context),
+        Action::Backup(args) => super::backup::make(args, context),
+        Action::Restore(args) => super::backup::restore(args, context),
+        Action::Drill(args) => super::backup::hold_drill(args, context),
         Action::Replay => replay(context),
         Action::Engine => engine(context),
     }

@@ -13,7 +13,9 @@
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod allow;
+pub mod backup;
 mod client;
+mod cover;
 mod drift;
 mod engine;
 mod error;
@@ -27,8 +29,11 @@ pub mod originals;
 /// What is stored already of a batch.
 pub mod places;
 mod queries;
+pub mod retention;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
+/// Sealing of files of any length.
+pub mod sealed_stream;
 mod settings;
 pub mod spool;
 mod sql;
@@ -48,6 +53,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use allow::{Content, Refused};
+pub use cover::{Cover, Covered, meets};
 pub use drift::Drift;
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};

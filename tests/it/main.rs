@@ -12,8 +12,10 @@
 mod address;
 mod again;
 mod check;
+mod backup;
 mod exports;
 mod home;
+mod keep;
 mod kills;
 mod once;
 mod readers;
