@@ -3,11 +3,11 @@
 //! The engine serves one folder a process, so tests that need one wait for each other here.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::{Store, StoreSettings};
+use super::{Outside, Question, Store, StoreSettings, Witness};
 use crate::record::Timestamp;
 
 /// A store in an empty folder that goes when this goes.
@@ -44,12 +44,39 @@ pub(crate) fn turn() -> Option<(Turn, PathBuf)> {
 
 /// Settings for a folder in a test.
 pub(crate) fn settings(data: &std::path::Path, library: &std::path::Path) -> StoreSettings {
-    StoreSettings::embedded(
-        data,
-        library,
-        Zeroizing::new([7; 32]),
-        Timestamp::from_seconds(1_772_446_500),
-    )
+    let mut settings =
+        StoreSettings::embedded(data, library, Zeroizing::new([7; 32]), moment());
+    if let StoreSettings::Embedded(embedded) = &mut settings {
+        embedded.outside = Some(Outside {
+            witness: Arc::new(Remembering),
+            clock: moment,
+        });
+    }
+    settings
+}
+
+/// The moment that every test of the store happens at.
+fn moment() -> Timestamp {
+    Timestamp::from_seconds(1_772_446_500)
+}
+
+/// What was entered since the last time that somebody looked.
+pub(crate) fn entered() -> Vec<String> {
+    std::mem::take(&mut *ENTERED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+static ENTERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A ledger for tests.
+struct Remembering;
+
+impl Witness for Remembering {
+    fn enter(&self, question: &Question<'_>) -> Result<(), String> {
+        let entry = format!("{} {:?} {}", question.who, question.tables, question.changes);
+        let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+        entered.push(entry);
+        Ok(())
+    }
 }
 
 #[expect(
