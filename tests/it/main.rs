@@ -11,6 +11,7 @@
 
 mod address;
 mod again;
+mod clients;
 mod home;
 mod once;
 mod region;

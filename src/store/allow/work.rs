@@ -221,8 +221,8 @@ fn columns(nodes: &[Node<'_>]) -> Result<(), Refused> {
     for node in nodes {
         let parent = node.parent.and_then(|at| nodes.get(at));
         match node.kind {
-            "Columns" | "ExpressionList" | "ColumnDeclaration" | "DataType" | "Identifier"
-            | "Index" => {}
+            "Columns" | "ExpressionList" | "ColumnDeclaration" | "DataType" | "TupleDataType"
+            | "NameTypePair" | "Identifier" | "Index" => {}
             "Literal" if is_of_a_type(node, nodes) => {}
             "Literal" => no_text(node)?,
             "Function" if parent.is_some_and(|parent| parent.kind == "Index") => {

@@ -66,8 +66,18 @@ pub(super) struct Whole {
 
 type Start = Option<oneshot::Sender<Result<Started, EngineError>>>;
 
-/// None if the answer went another way.
-type Done = Result<Option<Whole>, EngineError>;
+/// How a statement has ended. It is told when its session and its seats are free again, so that whoever hears it
+/// may go on.
+enum Ended {
+    Whole(Whole),
+    /// Its rows went through the pipe.
+    Rows {
+        ending: oneshot::Sender<Result<Figures, EngineError>>,
+        result: Result<Figures, EngineError>,
+    },
+}
+
+type Done = Result<Ended, EngineError>;
 
 impl Job {
     /// Does all of it; what has begun is told as soon as it has.
@@ -81,8 +91,8 @@ impl Job {
         let done = self.answered(body, &mut start);
         running.done.store(true, Ordering::Release);
         let told = match done {
-            Ok(None) => return,
-            Ok(Some(whole)) => Ok(Started::Whole(whole)),
+            Ok(Ended::Rows { ending, result }) => return drop(ending.send(result)),
+            Ok(Ended::Whole(whole)) => Ok(Started::Whole(whole)),
             Err(error) => Err(error),
         };
         if let Some(start) = start {
@@ -150,7 +160,7 @@ impl Job {
             if let Some(lease) = &mut lease {
                 keep(lease, kept);
             }
-            return Ok(Some(self.nothing(Figures::default())));
+            return Ok(Ended::Whole(self.nothing(Figures::default())));
         }
         let judged = self.judged(&mut connection, &canonical, works)?;
         self.entered(guest, &canonical, &judged)?;
@@ -216,7 +226,7 @@ impl Job {
             }
             (_, None) => {
                 let answer = connection.query(&self.request.sql, "Null", &self.request.params)?;
-                Ok(Some(self.nothing(answer.figures())))
+                Ok(Ended::Whole(self.nothing(answer.figures())))
             }
         }
     }
@@ -234,7 +244,7 @@ impl Job {
         }
         if !streams {
             let answer = connection.query(&self.request.sql, format, &self.request.params)?;
-            return Ok(Some(Whole {
+            return Ok(Ended::Whole(Whole {
                 bytes: answer.bytes().to_vec(),
                 format: format.to_owned(),
                 figures: answer.figures(),
@@ -262,8 +272,10 @@ impl Job {
         let ended = connection.query(&sql, "Null", &self.request.params);
         // The reader sees the end before it asks how it went.
         drop(mouth);
-        drop(ending.send(ended.map(|answer| answer.figures())));
-        Ok(None)
+        Ok(Ended::Rows {
+            ending,
+            result: ended.map(|answer| answer.figures()),
+        })
     }
 
     fn nothing(&self, figures: Figures) -> Whole {
@@ -477,7 +489,7 @@ fn fed(
         }
     }
     let figures = stream.finish()?;
-    Ok(Some(Whole {
+    Ok(Ended::Whole(Whole {
         bytes: Vec::new(),
         format: format.to_owned(),
         figures,

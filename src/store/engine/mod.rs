@@ -398,6 +398,25 @@ pub(super) fn unpacked_in_test(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+/// For tests of the whole front: a body as HTTP packs it.
+#[cfg(test)]
+pub(super) fn coded_in_test(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut packing = coding::Coding::named(name).unwrap().pack(3).unwrap();
+    let mut out = packing.take(bytes).unwrap();
+    out.extend(packing.end().unwrap());
+    out
+}
+
+/// The same, back.
+#[cfg(test)]
+pub(super) fn decoded_in_test(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let input = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let mut out = Vec::new();
+    let mut unpacked = coding::Coding::named(name).unwrap().unpack(input).unwrap();
+    std::io::Read::read_to_end(&mut unpacked, &mut out).unwrap();
+    out
+}
+
 /// For tests of the whole front.
 #[cfg(test)]
 pub(super) fn packed_in_test(bytes: &[u8]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 mod at_rest;
 mod forbidden;
 mod front;
+mod guests;
 mod owner;
 mod queries;
 mod round_trip;
