@@ -85,6 +85,46 @@ pub struct StoreConfig {
     pub between_seconds: Option<u32>,
     /// How many bytes may wait in the spool while the store is away, of all sources together.
     pub spool_bytes: u64,
+    /// Keys for `invigil store serve --listen`.
+    pub key: Vec<StoreKeyConfig>,
+}
+
+/// A key for an address of the store. What is not said of its limits is as usual.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreKeyConfig {
+    /// How the ledger calls whoever brings it: a tool or an office, not a person.
+    pub name: String,
+    /// The file with the key, readable by its owner alone.
+    pub file: PathBuf,
+    /// What it allows.
+    #[serde(default)]
+    pub role: KeyRole,
+    /// The moment from which it is worth nothing, such as `2027-01-01T00:00:00Z`.
+    pub expires: Option<String>,
+    /// How long a statement may run.
+    pub seconds: Option<u32>,
+    /// How much memory a statement may take.
+    pub memory_mib: Option<u32>,
+    /// How many rows an answer may have.
+    pub result_rows: Option<u64>,
+    /// How large an answer may be.
+    pub result_mib: Option<u32>,
+    /// How many requests a minute.
+    pub requests_a_minute: Option<u32>,
+    /// How many requests at once.
+    pub at_once: Option<u32>,
+}
+
+/// What a key of the store allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyRole {
+    /// To ask.
+    #[default]
+    Ask,
+    /// To ask, and to make tables and rows in the database `workbench`.
+    Work,
 }
 
 /// How packets are read.
@@ -236,6 +276,7 @@ impl Default for StoreConfig {
             answer_seconds: None,
             between_seconds: None,
             spool_bytes: 4 << 30,
+            key: Vec::new(),
         }
     }
 }
@@ -382,6 +423,7 @@ mod tests {
             .collect();
         let config: Config = toml::from_str(&all).unwrap();
         assert_eq!(config.report.schedule.len(), 1);
+        assert_eq!(config.store.key.len(), 1);
         assert_eq!(config.store.database.as_deref(), Some("invigil"));
         assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
         assert_eq!(config.retention.tables.len(), 1);

@@ -176,6 +176,8 @@ fn list(reveal: bool, context: &Context) -> anyhow::Result<Exit> {
             query: "holds".to_owned(),
             digest: crate::ledger::Digest::of(&[b"holds"]),
             rows: Some(all.len() as u64),
+            who: None,
+            tables: Vec::new(),
         });
         ledger.append(clock::now(), &act, None)?;
     }

@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod ledger;
 pub mod lists;
 mod output_args;
+mod outside;
 mod progress;
 pub mod query;
 pub mod register;

@@ -303,13 +303,20 @@ pub struct AuditRun {
 /// Personal data was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchRun {
-    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content.
+    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content;
+    /// `sql_from_outside` for one of a guest of the store, which shows none, `sql_in_workbench` if it changes something there.
     pub query: String,
     /// The digest of the question with its parameters.
     pub digest: Digest,
     /// How many rows came back, if that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// The guest of the store who asked: the name of a key, or `socket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// The tables that a guest's question names: ours by name, any other as `another`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
 }
 
 /// A token's name was shown.

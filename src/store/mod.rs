@@ -23,6 +23,7 @@ mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;
 mod open;
+mod outside;
 mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
@@ -59,6 +60,7 @@ pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
+pub use outside::{Limits, Outside, Question, Role, StoreKey, TlsFiles, Witness};
 pub use queries::{QUERIES, check, query};
 pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};

@@ -14,6 +14,7 @@ mod again;
 mod check;
 mod backup;
 mod exports;
+mod clients;
 mod home;
 mod keep;
 mod kills;

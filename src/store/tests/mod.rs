@@ -5,6 +5,7 @@ mod at_rest;
 mod drift;
 mod forbidden;
 mod front;
+mod guests;
 mod owner;
 mod queries;
 mod round_trip;
