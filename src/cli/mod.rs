@@ -17,6 +17,7 @@ pub mod query;
 pub mod register;
 pub mod report;
 pub mod store;
+mod store_check;
 pub mod who;
 
 use std::io::Write;

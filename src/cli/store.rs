@@ -14,7 +14,7 @@ use super::context::{Context, Exit};
 /// The store: its state, its schema, the engine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store engine"
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store check --mend\n  invigil store engine"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -37,6 +37,13 @@ enum Action {
         #[arg(long, value_name = "FILE", requires = "listen")]
         key_file: Option<PathBuf>,
     },
+    /// Compare the store, the originals and the spool with the ledger; exit 3 if they do not agree.
+    Check {
+        /// Mend what can be mended: store what waits, make rows again from their originals, take rows away that no
+        /// batch covers. Each mending is an entry in the ledger.
+        #[arg(long)]
+        mend: bool,
+    },
     /// Store what waits in the spool for a store that was away.
     Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
@@ -56,6 +63,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
+        Action::Check { mend } => super::store_check::run(*mend, context),
         Action::Replay => replay(context),
         Action::Engine => engine(context),
     }

@@ -39,7 +39,7 @@ pub struct Deposit<'a> {
 }
 
 /// A batch, ready to be stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Prepared {
     /// Its entry in the ledger.
     pub entry: BatchIngested,
@@ -233,7 +233,7 @@ impl Deposit<'_> {
     }
 
     /// Stores the rows of a batch; what is there already only if it may be.
-    fn rows(&self, batch: Prepared, may_be_there: bool) -> Result<(), PipelineError> {
+    pub(super) fn rows(&self, batch: Prepared, may_be_there: bool) -> Result<(), PipelineError> {
         let store = self.store.store()?;
         let entry = &batch.entry;
         for (name, (table, rows)) in batch.rows {

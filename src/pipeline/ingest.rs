@@ -143,7 +143,7 @@ impl LogReading<'_> {
     }
 
     /// Reads one frame: counts it, meets its events with the lists, hands them out with their places.
-    fn frame(
+    pub(super) fn frame(
         &self,
         reader: &mut dyn LineReader,
         frame: &Frame<'_>,

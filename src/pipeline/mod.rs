@@ -1,6 +1,7 @@
 //! The only place that joins stages and owns threads and channels.
 
 pub mod capture;
+pub mod check;
 pub mod collect;
 pub mod deposit;
 pub mod door;
@@ -9,6 +10,7 @@ pub mod ingest;
 pub mod input;
 pub mod lane;
 pub mod lists;
+pub mod mend;
 pub mod output;
 pub mod registers;
 pub mod sources;

@@ -114,6 +114,11 @@ pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineEr
     Ok(file)
 }
 
+/// The lock alone, for who only looks.
+pub fn hold_files(data: &Path) -> Result<File, PipelineError> {
+    Ok(locked(data)?)
+}
+
 fn locked(data: &Path) -> Result<File, InputError> {
     let path = data.join("files.lock");
     let error = |source| InputName::File(path.clone()).error(source);

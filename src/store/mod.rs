@@ -53,7 +53,7 @@ pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
-pub use queries::{QUERIES, query};
+pub use queries::{QUERIES, check, query};
 pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 

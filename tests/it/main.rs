@@ -11,6 +11,7 @@
 
 mod address;
 mod again;
+mod check;
 mod exports;
 mod home;
 mod kills;
