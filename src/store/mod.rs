@@ -206,10 +206,11 @@ impl Store {
             sql: sql.text(),
             params,
         };
+        let pauses = if sql.only_asks() { PAUSES } else { &[] };
         // A question that was answered in part can not be asked again: its first rows are passed on.
         let mut begun = false;
         let mut broken = None;
-        again(PAUSES, || {
+        again(pauses, || {
             let mut passed = |bytes: &[u8]| {
                 begun = true;
                 piece(bytes)
