@@ -83,7 +83,7 @@ mod tests {
 
     fn sealed(length: usize) -> (SealKey, Vec<u8>, Vec<u8>) {
         let key = SealKey::new(&[3; 32]).unwrap();
-        let plain: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        let plain: Vec<u8> = (0..=250u8).cycle().take(length).collect();
         let mut out = Vec::new();
         seal(&key, "here", &mut plain.as_slice(), &mut out).unwrap();
         (key, plain, out)
