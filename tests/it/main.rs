@@ -12,13 +12,16 @@
 mod address;
 mod again;
 mod check;
+mod durable;
 mod exports;
+mod hidden;
 mod home;
 mod kills;
 mod once;
 mod readers;
 mod region;
 mod reports;
+mod room;
 mod secret;
 mod stories;
 mod terminal;
