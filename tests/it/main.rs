@@ -11,10 +11,12 @@
 
 mod address;
 mod again;
-mod check;
 mod backup;
-mod exports;
+mod check;
 mod clients;
+mod durable;
+mod exports;
+mod hidden;
 mod home;
 mod keep;
 mod kills;
@@ -22,6 +24,7 @@ mod once;
 mod readers;
 mod region;
 mod reports;
+mod room;
 mod secret;
 mod server;
 mod stories;
