@@ -80,9 +80,8 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
     }
     let inside = packet.after(40)?;
     let there = inside.bytes.len() + inside.cut as usize;
-    // Zero stands for a jumbogram (RFC 2675) or for a length left to the card.
     let said = match packet.be16(4)? {
-        0 => there.min(0xffff),
+        0 => jumbo_length(packet.byte(6)?, inside).unwrap_or(there.min(0xffff)),
         said => usize::from(said),
     };
     let mut internet = Internet {
@@ -97,6 +96,8 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
     loop {
         let length = match internet.protocol {
             0 | 43 | 60 => usize::from(rest.byte(1)?) * 8 + 8,
+            // Mobility, host identity and Shim6 end a packet, unless they say what follows.
+            135 | 139 | 140 if rest.byte(0)? != 59 => usize::from(rest.byte(1)?) * 8 + 8,
             44 => {
                 let offset = rest.be16(2)?;
                 if offset & 0xfff9 != 0 {
@@ -121,4 +122,26 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
         }
     }
     transport::segment(internet, rest)
+}
+
+/// The length of a jumbogram (RFC 2675), out of its hop-by-hop options. Without one, zero is a length left to the card.
+fn jumbo_length(protocol: u8, inside: Layer<'_>) -> Option<usize> {
+    if protocol != 0 {
+        return None;
+    }
+    let end = usize::from(inside.byte(1).ok()?) * 8 + 8;
+    let mut at = 2;
+    while at < end {
+        match inside.byte(at).ok()? {
+            0 => at += 1,
+            0xc2 => {
+                let length = inside.be32(at + 2).ok()?;
+                return usize::try_from(length)
+                    .ok()
+                    .filter(|length| *length > 0xffff);
+            }
+            _ => at += 2 + usize::from(inside.byte(at + 1).ok()?),
+        }
+    }
+    None
 }

@@ -16,6 +16,9 @@ use crate::record::{IgnoreReason, Packet, RejectReason};
 /// How deep headers may be nested before a frame is rejected.
 const MOST_LAYERS: u8 = 24;
 
+/// More than this no capture can have left out of a frame: jumbograms may be long, lies longer.
+const LONGEST_CUT: u32 = 1 << 24;
+
 /// A packet, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decoded<'a> {
@@ -124,7 +127,7 @@ impl Layers {
 #[inline]
 pub(super) fn decode<'a>(packet: &Packet<'a>) -> Taken<'a> {
     let captured = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
-    let cut = packet.wire_length.saturating_sub(captured).min(0xffff);
+    let cut = packet.wire_length.saturating_sub(captured).min(LONGEST_CUT);
     let frame = Layer {
         bytes: packet.bytes,
         cut,

@@ -13,6 +13,7 @@ pub(super) fn in_packet<'a>(protocol: u8, segment: Layer<'a>) -> Option<Decoded<
             let inner = segment.after(2).ok().filter(|_| is_etherip)?;
             link::ethernet(named(inner, "etherip")?).ok()
         }
+        115 => layer_two_session(segment),
         137 => link::labels(named(segment, "mpls_in_ip")?).ok(),
         _ => None,
     }
@@ -24,7 +25,7 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
     let port = match (outer.dst_port, outer.src_port) {
         (
             port @ (2152 | 3544 | 4789 | 4790 | 8472 | 6081 | 1701 | 5247 | 37008 | 6635 | 5072
-            | 4754),
+            | 4754 | 4341),
             _,
         ) => port,
         (_, port @ (2152 | 3544 | 1701 | 5247 | 5072)) => port,
@@ -47,6 +48,7 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
         6635 => link::labels(named(inside, "mpls_in_udp")?).ok(),
         5072 => anything_in_anything(inside),
         4754 => routing_encapsulation(inside).ok().flatten(),
+        4341 => link::raw(named(inside.after(8).ok()?, "lisp")?).ok(),
         _ => None,
     }
 }
@@ -157,14 +159,35 @@ fn vxlan_generic(inside: Layer<'_>) -> Option<Decoded<'_>> {
         2 => internet::version6(inner).ok(),
         3 => link::ethernet(inner).ok(),
         4 => link::service_header(inner).ok(),
+        5 => link::labels(inner).ok(),
         _ => None,
     }
 }
 
-/// L2TP version 2 data messages (RFC 2661), PPP inside.
+/// L2TP version 3 (RFC 3931): a session, then a cookie and a sublayer of which only the ends know whether they are there.
+/// What reads as an Ethernet frame with IP in it, is one.
+fn layer_two_session(segment: Layer<'_>) -> Option<Decoded<'_>> {
+    let is_control = segment.be32(0).ok()? == 0;
+    if is_control {
+        return None;
+    }
+    [4, 8, 12, 16].into_iter().find_map(|length| {
+        let inner = segment.after(length).ok()?;
+        let carries_ip = matches!(inner.be16(12).ok()?, 0x0800 | 0x86dd | 0x8100);
+        if !carries_ip {
+            return None;
+        }
+        link::ethernet(named(inner, "l2tp")?).ok()
+    })
+}
+
+/// L2TP version 2 data messages (RFC 2661), PPP inside; version 3 over UDP.
 fn layer_two_tunnel(inside: Layer<'_>) -> Option<Decoded<'_>> {
     let flags = inside.be16(0).ok()?;
-    if flags & 0x000f != 2 || flags & 0x8000 != 0 {
+    if flags & 0x800f == 3 {
+        return layer_two_session(inside.after(4).ok()?);
+    }
+    if flags & 0x800f != 2 {
         return None;
     }
     let mut length = 6;
