@@ -110,6 +110,8 @@ impl Entry {
         decoded: &Decoded<'_>,
         options: &MeterOptions,
     ) {
+        // A piece that has waited is older than what made it known.
+        self.first_frame = self.first_frame.min(packet.number);
         if packet.time > self.last {
             self.last = packet.time;
         } else if packet.time < self.start {

@@ -68,7 +68,10 @@ pub(super) fn version4(packet: Layer<'_>) -> Taken<'_> {
         inside: u32::try_from(total - header).unwrap_or(u32::MAX),
         fragment: is_piece.then_some(Fragment {
             id: u32::from(u16::from_be_bytes([i0, i1])),
+            offset: u32::from(offset) * 8,
+            length: u32::try_from(total - header).unwrap_or(u32::MAX),
             is_first: offset == 0,
+            is_last: flags & 0x2000 == 0,
         }),
     };
     transport::segment(internet, packet.with_bytes(inside))
@@ -103,7 +106,10 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
                 if offset & 0xfff9 != 0 {
                     internet.fragment = Some(Fragment {
                         id: rest.be32(4)?,
+                        offset: u32::from(offset & 0xfff8),
+                        length: internet.inside.saturating_sub(8),
                         is_first: offset & 0xfff8 == 0,
+                        is_last: offset & 1 == 0,
                     });
                 }
                 8

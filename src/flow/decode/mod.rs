@@ -60,8 +60,14 @@ pub(super) mod flag {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment {
     pub(super) id: u32,
+    /// Where it begins in the packet, in bytes behind the IP header.
+    pub(super) offset: u32,
+    /// How long it is, as the header says.
+    pub(super) length: u32,
     /// Whether it is the first, which has the ports.
     pub(super) is_first: bool,
+    /// Whether no other follows.
+    pub(super) is_last: bool,
 }
 
 /// What was taken off around the innermost packet.
