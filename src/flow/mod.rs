@@ -16,6 +16,8 @@ mod table;
 mod wheel;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use crate::record::{Flow, IgnoreReason, Packet, RejectReason};
@@ -32,6 +34,10 @@ pub struct MeterOptions {
     pub idle_timeout_us: i64,
     /// How many flows may be under way at once; beyond it the quietest ends for the reason `resources`.
     pub max_flows: usize,
+    /// Whether packets of different VLANs are different flows.
+    pub apart_by_vlan: bool,
+    /// Whether packets of different tunnels are different flows.
+    pub apart_by_tunnel: bool,
     /// Whether applications are recognised by what they say.
     pub applications: bool,
     /// Whether paths and user agents seen in clear are kept.
@@ -46,6 +52,8 @@ impl Default for MeterOptions {
             active_timeout_us: 1_800_000_000,
             idle_timeout_us: 300_000_000,
             max_flows: 1_000_000,
+            apart_by_vlan: false,
+            apart_by_tunnel: false,
             applications: true,
             content: false,
             seed: 0,
@@ -116,6 +124,11 @@ impl Meter {
                 .add(&piece.packet, &piece.decoded, piece.is_portless, out);
         }
         Fate::Metered
+    }
+
+    /// How many flows were ended for lack of room.
+    pub fn evicted(&self) -> u64 {
+        self.table.evicted()
     }
 
     /// Ends all flows that are still under way.

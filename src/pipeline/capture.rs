@@ -23,6 +23,8 @@ pub struct CaptureCounts {
     pub packets: Counts,
     /// Flows made.
     pub flows: u64,
+    /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
+    pub evicted: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
     pub damage: BTreeMap<&'static str, u64>,
     /// Packets lost by the kernel and the device for lack of room.
@@ -114,6 +116,7 @@ pub fn each_record(
     meter.finish(&mut flows);
     hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
     counts.dropped = packets.dropped();
+    counts.evicted = meter.evicted();
     counts.packets.check()?;
     Ok(counts)
 }
@@ -237,6 +240,7 @@ impl StoredCapture<'_> {
             batch.flows(&mut flows, self.lists, self.names);
         }
         total.dropped = packets.dropped();
+        total.evicted = meter.evicted();
         batch.send(self.names, &mut total, self.identity, out)?;
         total.packets.check()?;
         Ok(total)
@@ -324,6 +328,7 @@ impl CaptureCounts {
         self.packets.add(&other.packets);
         self.flows += other.flows;
         self.dropped += other.dropped;
+        self.evicted += other.evicted;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
         }

@@ -76,6 +76,8 @@ pub(super) struct Layers {
     vlans: [u16; 4],
     vlan_count: u8,
     tunnels: [Option<&'static str>; 6],
+    /// The keys of the tunnels that have the same one both ways, as one number.
+    tunnel_keys: u64,
     depth: u8,
 }
 
@@ -118,6 +120,23 @@ impl Layers {
             *room = Some(name);
         }
         self
+    }
+
+    fn with_tunnel_key(mut self, key: u32) -> Self {
+        self.tunnel_keys =
+            self.tunnel_keys.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(key) ^ 1 << 40;
+        self
+    }
+
+    /// What sets tunnels apart: their names and keys.
+    pub(super) fn tunnel_words(&self) -> impl Iterator<Item = u64> {
+        let of_name = |name: &str| {
+            name.bytes()
+                .fold(7u64, |word, byte| word.wrapping_mul(31) ^ u64::from(byte))
+        };
+        self.tunnels()
+            .map(of_name)
+            .chain((self.tunnel_keys != 0).then_some(self.tunnel_keys))
     }
 
     fn deeper(mut self) -> Result<Self, Refusal> {

@@ -37,8 +37,9 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
         3544 => teredo(inside),
         4789 | 8472 => {
             let flags = inside.byte(0).ok()?;
+            let network = inside.be32(4).ok()? >> 8;
             let inner = inside.after(8).ok().filter(|_| flags & 0x08 != 0)?;
-            link::ethernet(named(inner, "vxlan")?).ok()
+            link::ethernet(keyed(named(inner, "vxlan")?, network)).ok()
         }
         4790 => vxlan_generic(inside),
         6081 => geneve(inside),
@@ -59,11 +60,22 @@ fn named<'a>(inner: Layer<'a>, name: &'static str) -> Option<Layer<'a>> {
     Some(Layer { layers, ..inner })
 }
 
+/// Notes the key of a tunnel that is the same both ways.
+fn keyed(inner: Layer<'_>, key: u32) -> Layer<'_> {
+    let layers = inner.layers.with_tunnel_key(key);
+    Layer { layers, ..inner }
+}
+
 /// GRE (RFC 2784, 2890), its version 1 in PPTP (RFC 2637), and ERSPAN in it.
 fn routing_encapsulation(segment: Layer<'_>) -> Result<Option<Decoded<'_>>, Refusal> {
     let flags = segment.be16(0)?;
     let kind = segment.be16(2)?;
     let has_sequence = flags & 0x1000 != 0;
+    let mut key = None;
+    if flags & 0x2007 == 0x2000 {
+        let at = if flags & 0xc000 == 0 { 4 } else { 8 };
+        key = Some(segment.be32(at)?);
+    }
     let mut length = 4;
     for bit in [0x8000, 0x2000, 0x1000] {
         if flags & bit != 0 {
@@ -82,7 +94,10 @@ fn routing_encapsulation(segment: Layer<'_>) -> Result<Option<Decoded<'_>>, Refu
         }
         _ => return Ok(None),
     }
-    let inside = segment.after(length)?;
+    let mut inside = segment.after(length)?;
+    if let Some(key) = key {
+        inside = keyed(inside, key);
+    }
     let inner = match kind {
         0x88be => {
             let skip = if has_sequence { 8 } else { 0 };
@@ -147,13 +162,15 @@ fn geneve(inside: Layer<'_>) -> Option<Decoded<'_>> {
     }
     let kind = inside.be16(2).ok()?;
     let inner = inside.after(8 + usize::from(first & 0x3f) * 4).ok()?;
-    link::ether_type(kind, named(inner, "geneve")?).ok()
+    let network = inside.be32(4).ok()? >> 8;
+    link::ether_type(kind, keyed(named(inner, "geneve")?, network)).ok()
 }
 
 /// VXLAN with a protocol number of its own.
 fn vxlan_generic(inside: Layer<'_>) -> Option<Decoded<'_>> {
     let next = inside.byte(3).ok()?;
-    let inner = named(inside.after(8).ok()?, "vxlan")?;
+    let network = inside.be32(4).ok()? >> 8;
+    let inner = keyed(named(inside.after(8).ok()?, "vxlan")?, network);
     match next {
         1 => internet::version4(inner).ok(),
         2 => internet::version6(inner).ok(),
