@@ -135,6 +135,10 @@ pub struct CaptureConfig {
     pub active_timeout_seconds: u32,
     /// A flow with no packet for this long has ended, in seconds.
     pub idle_timeout_seconds: u32,
+    /// Whether packets of different VLANs are different flows, where networks use the same addresses.
+    pub apart_by_vlan: bool,
+    /// Whether packets of different tunnels, by their names and keys, are different flows.
+    pub apart_by_tunnel: bool,
     /// What is kept of what was said: nothing beyond host and server names, or everything.
     pub content: ContentPolicy,
     /// Why content may be kept; demanded for `content = "full"`, and recorded in the ledger.
@@ -286,6 +290,8 @@ impl Default for CaptureConfig {
         CaptureConfig {
             active_timeout_seconds: 1800,
             idle_timeout_seconds: 300,
+            apart_by_vlan: false,
+            apart_by_tunnel: false,
             content: ContentPolicy::Names,
             legal_basis: None,
         }

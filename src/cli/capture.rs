@@ -109,6 +109,8 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
     Ok(MeterOptions {
         active_timeout_us: i64::from(config.active_timeout_seconds) * 1_000_000,
         idle_timeout_us: i64::from(config.idle_timeout_seconds) * 1_000_000,
+        apart_by_vlan: config.apart_by_vlan,
+        apart_by_tunnel: config.apart_by_tunnel,
         applications: !args.no_applications,
         content: config.content == ContentPolicy::Full,
         ..MeterOptions::default()
@@ -329,6 +331,7 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "flows": counts.flows,
         "flows_past_retention": counts.past_retention,
         "dropped": counts.dropped,
+        "evicted": counts.evicted,
         "reasons": packets.reasons,
         "damage": counts.damage,
     })
@@ -347,6 +350,9 @@ fn sentence(counts: &CaptureCounts) -> String {
         packets.bytes,
         counts.dropped
     );
+    if counts.evicted > 0 {
+        text.push_str(&format!("; evicted {}", counts.evicted));
+    }
     for (reason, frames) in &packets.reasons {
         text.push_str(&format!("; {reason} {frames}"));
     }

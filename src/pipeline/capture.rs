@@ -30,6 +30,8 @@ pub struct CaptureCounts {
     pub flows: u64,
     /// Of these, flows that are older than what retention has deleted: they are not stored.
     pub past_retention: u64,
+    /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
+    pub evicted: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
     pub damage: BTreeMap<&'static str, u64>,
     /// Packets lost by the kernel and the device for lack of room.
@@ -121,6 +123,7 @@ pub fn each_record(
     meter.finish(&mut flows);
     hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
     counts.dropped = packets.dropped();
+    counts.evicted = meter.evicted();
     counts.packets.check()?;
     Ok(counts)
 }
@@ -248,6 +251,7 @@ impl StoredCapture<'_> {
             batch.flows(&mut flows, self.lists, &self.lines, self.names);
         }
         total.dropped = packets.dropped();
+        total.evicted = meter.evicted();
         batch.send(self.names, &mut total, self.identity, out)?;
         total.packets.check()?;
         Ok(total)
@@ -347,6 +351,7 @@ impl CaptureCounts {
         self.flows += other.flows;
         self.past_retention += other.past_retention;
         self.dropped += other.dropped;
+        self.evicted += other.evicted;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
         }

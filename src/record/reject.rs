@@ -29,6 +29,8 @@ words! {
         Malformed = "malformed",
         /// A header goes beyond the bytes that were captured.
         Truncated = "truncated",
+        /// A fragment lies over another of its packet without being the same.
+        OverlappingFragment = "overlapping_fragment",
         /// Deeper nested than the bound.
         TooDeep = "too_deep",
         /// A block of the capture file can not be read.
