@@ -140,12 +140,8 @@ impl Context {
         let server = &self.config.store;
         let Some(url) = &server.url else {
             let key = self.keys()?.key(Purpose::Store);
-            let mut settings = StoreSettings::embedded(
-                &self.places.data,
-                &self.places.engine,
-                key,
-                clock::now(),
-            );
+            let mut settings =
+                StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now());
             if let StoreSettings::Embedded(embedded) = &mut settings {
                 embedded.outside = Some(super::outside::outside(self));
             }

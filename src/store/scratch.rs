@@ -45,8 +45,7 @@ pub(crate) fn turn() -> Option<(Turn, PathBuf)> {
 
 /// Settings for a folder in a test.
 pub(crate) fn settings(data: &std::path::Path, library: &std::path::Path) -> StoreSettings {
-    let mut settings =
-        StoreSettings::embedded(data, library, Zeroizing::new([7; 32]), moment());
+    let mut settings = StoreSettings::embedded(data, library, Zeroizing::new([7; 32]), moment());
     if let StoreSettings::Embedded(embedded) = &mut settings {
         embedded.outside = Some(Outside {
             witness: Arc::new(Remembering),
@@ -79,7 +78,10 @@ struct Remembering;
 
 impl Witness for Remembering {
     fn enter(&self, question: &Question<'_>) -> Result<(), String> {
-        let entry = format!("{} {:?} {}", question.who, question.tables, question.changes);
+        let entry = format!(
+            "{} {:?} {}",
+            question.who, question.tables, question.changes
+        );
         let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
         entered.push(entry);
         Ok(())

@@ -91,7 +91,9 @@ pub(super) fn judge_guest(
 ) -> Result<Judged, Refused> {
     let nodes = tree(ast).ok_or(Refused::Unclear)?;
     let mut seen = Seen::new();
-    let changes = nodes.first().is_some_and(|root| CHANGES.contains(&root.kind));
+    let changes = nodes
+        .first()
+        .is_some_and(|root| CHANGES.contains(&root.kind));
     let meaning = match work.filter(|_| changes) {
         Some(database) => work::judge(canonical, &nodes, database, &mut seen)?,
         None => {

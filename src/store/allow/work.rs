@@ -330,5 +330,15 @@ const ENGINES: &[&str] = &[
 const INDICES: &[&str] = &["minmax", "set", "bloom_filter", "ngrambf_v1", "tokenbf_v1"];
 
 const CODECS: &[&str] = &[
-    "CODEC", "NONE", "LZ4", "LZ4HC", "ZSTD", "Delta", "DoubleDelta", "Gorilla", "T64", "FPC", "GCD",
+    "CODEC",
+    "NONE",
+    "LZ4",
+    "LZ4HC",
+    "ZSTD",
+    "Delta",
+    "DoubleDelta",
+    "Gorilla",
+    "T64",
+    "FPC",
+    "GCD",
 ];

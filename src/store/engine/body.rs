@@ -41,11 +41,7 @@ impl Read for Arriving {
 }
 
 /// Reads onto what is there, until the input ends or there are more than `most` bytes.
-pub(super) fn read_up_to(
-    input: &mut dyn Read,
-    onto: &mut Vec<u8>,
-    most: usize,
-) -> io::Result<()> {
+pub(super) fn read_up_to(input: &mut dyn Read, onto: &mut Vec<u8>, most: usize) -> io::Result<()> {
     let room = most.saturating_add(1).saturating_sub(onto.len());
     let room = u64::try_from(room).unwrap_or(u64::MAX);
     input.take(room).read_to_end(onto).map(drop)
@@ -95,7 +91,10 @@ pub(super) fn rows_begin(text: &[u8]) -> Option<(usize, usize)> {
 fn after_format(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let skip = |from: usize, these: &[u8], most: usize| {
         let rest = text.get(from..).unwrap_or_default();
-        let found = rest.iter().take(most).take_while(|byte| these.contains(byte));
+        let found = rest
+            .iter()
+            .take(most)
+            .take_while(|byte| these.contains(byte));
         from + found.count()
     };
     let begin = skip(at, b" \t\r\n", usize::MAX);
@@ -152,7 +151,10 @@ mod tests {
         );
         assert_eq!(
             cut("/* FORMAT A */ INSERT INTO t -- VALUES\n format\nCSV\r\n\r\n"),
-            of("/* FORMAT A */ INSERT INTO t -- VALUES\n format\nCSV", "\r\n")
+            of(
+                "/* FORMAT A */ INSERT INTO t -- VALUES\n format\nCSV",
+                "\r\n"
+            )
         );
         assert_eq!(cut("INSERT INTO t SELECT 1 FORMAT CSV"), None);
         assert_eq!(cut("INSERT INTO `t"), None);

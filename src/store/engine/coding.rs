@@ -38,7 +38,8 @@ impl Coding {
         let taken = |name: &str| {
             accept.split(',').any(|one| {
                 let (said, quality) = one.split_once(';').unwrap_or((one, ""));
-                said.trim().eq_ignore_ascii_case(name) && !quality.trim().eq_ignore_ascii_case("q=0")
+                said.trim().eq_ignore_ascii_case(name)
+                    && !quality.trim().eq_ignore_ascii_case("q=0")
             })
         };
         ALL.iter()
@@ -134,7 +135,9 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_back_in_each_coding() {
-        let plain: Vec<u8> = (0..600_000u32).flat_map(|n| (n / 9).to_le_bytes()).collect();
+        let plain: Vec<u8> = (0..600_000u32)
+            .flat_map(|n| (n / 9).to_le_bytes())
+            .collect();
         for (name, coding) in ALL {
             let mut packing = coding.pack(3).unwrap();
             let mut packed = Vec::new();
@@ -146,7 +149,11 @@ mod tests {
             assert_eq!(Coding::named(&name.to_uppercase()), Some(*coding));
             let mut back = Vec::new();
             let input = Box::new(io::Cursor::new(packed.clone()));
-            coding.unpack(input).unwrap().read_to_end(&mut back).unwrap();
+            coding
+                .unpack(input)
+                .unwrap()
+                .read_to_end(&mut back)
+                .unwrap();
             assert!(back == plain, "{name}");
             packed.truncate(packed.len() / 2);
             let broken = Box::new(io::Cursor::new(packed));
@@ -157,7 +164,10 @@ mod tests {
 
     #[test]
     fn a_client_gets_what_it_takes_and_clickhouse_prefers() {
-        assert_eq!(Coding::wanted("gzip, deflate, br, zstd"), Some(Coding::Zstd));
+        assert_eq!(
+            Coding::wanted("gzip, deflate, br, zstd"),
+            Some(Coding::Zstd)
+        );
         assert_eq!(Coding::wanted("gzip;q=1.0, lz4;q=0"), Some(Coding::Gzip));
         assert_eq!(Coding::wanted("br, snappy"), None);
         assert_eq!(Coding::named("br"), None);

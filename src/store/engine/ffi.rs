@@ -190,12 +190,7 @@ impl Connection {
         }
     }
 
-    fn statement(
-        &mut self,
-        sql: &str,
-        format: &str,
-        params: &[(String, String)],
-    ) -> RawResult {
+    fn statement(&mut self, sql: &str, format: &str, params: &[(String, String)]) -> RawResult {
         let names: Vec<Text> = params.iter().map(|(name, _)| name.as_ptr()).collect();
         let name_lens: Vec<usize> = params.iter().map(|(name, _)| name.len()).collect();
         let values: Vec<Text> = params.iter().map(|(_, value)| value.as_ptr()).collect();
@@ -290,7 +285,14 @@ impl Answer {
                 (library.elapsed)(self.handle),
             )
         };
-        let [read_rows, read_bytes, written_rows, written_bytes, result_rows, result_bytes] = of;
+        let [
+            read_rows,
+            read_bytes,
+            written_rows,
+            written_bytes,
+            result_rows,
+            result_bytes,
+        ] = of;
         Figures {
             read_rows,
             read_bytes,

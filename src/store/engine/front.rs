@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::{Extension, Router};
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
@@ -44,7 +44,12 @@ fn routes_of(engine: Arc<Engine>, door: Door) -> Router {
     Router::new()
         .route("/ping", get(|| async { "Ok.\n" }))
         .route("/", post(answer).get(answer))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here but / and /ping\n") })
+        .fallback(|| async {
+            (
+                StatusCode::NOT_FOUND,
+                "There is nothing here but / and /ping\n",
+            )
+        })
         .with_state(Front { engine, door })
 }
 
@@ -110,7 +115,16 @@ async fn answer(
     }
     let query_id = request.query_id.clone().unwrap_or_else(next_id);
     let flushes = flushes.map(|Extension(flushes)| flushes);
-    let outcome = told(front.engine, guest, request, &method, &headers, body, flushes).await;
+    let outcome = told(
+        front.engine,
+        guest,
+        request,
+        &method,
+        &headers,
+        body,
+        flushes,
+    )
+    .await;
     let mut response = outcome.unwrap_or_else(|error| failed(&error));
     let about = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&query_id) {
@@ -290,9 +304,12 @@ impl Outgoing {
         };
         let mut response = match (first, pieces) {
             (First::Begun(first), Some(pieces)) => {
-                let mut response = Response::new(streamed(first, pieces, waiting, self.flushes.clone()));
+                let mut response =
+                    Response::new(streamed(first, pieces, waiting, self.flushes.clone()));
                 let tag = HeaderValue::from_static(TAG);
-                response.headers_mut().insert("X-ClickHouse-Exception-Tag", tag);
+                response
+                    .headers_mut()
+                    .insert("X-ClickHouse-Exception-Tag", tag);
                 if self.wait {
                     // Whoever wanted the status of the end hears that this is not it.
                     let most = HeaderValue::from(HELD_AT_MOST);

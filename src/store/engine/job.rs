@@ -166,7 +166,9 @@ impl Job {
         self.entered(guest, &canonical, &judged)?;
         self.request.sql = canonical;
         self.running.armed.store(true, Ordering::Release);
-        let lasting = lease.as_ref().is_some_and(|lease| lease.session.connection.is_some());
+        let lasting = lease
+            .as_ref()
+            .is_some_and(|lease| lease.session.connection.is_some());
         if judged.meaning == Meaning::Ask && !lasting {
             let streams = matches!(first_word(&self.request.sql).as_str(), "SELECT" | "WITH");
             return self.asked(&mut connection, streams, start);
@@ -207,7 +209,9 @@ impl Job {
                 connection
             }
             None if meaning == Meaning::Temporary => {
-                return Err(bad("a temporary table lives in a session: give a session_id"));
+                return Err(bad(
+                    "a temporary table lives in a session: give a session_id",
+                ));
             }
             _ => {
                 own = self.connection(Access::Write, settings)?;
@@ -418,12 +422,7 @@ impl Job {
     }
 
     /// Enters what touches records or changes something, before it is run.
-    fn entered(
-        &self,
-        guest: &Guest,
-        canonical: &str,
-        judged: &Judged,
-    ) -> Result<(), EngineError> {
+    fn entered(&self, guest: &Guest, canonical: &str, judged: &Judged) -> Result<(), EngineError> {
         let changes = judged.meaning == Meaning::Change;
         let tables = judged.tables.iter().map(String::as_str);
         let tables: BTreeSet<String> = tables

@@ -31,8 +31,8 @@ use crate::record::Timestamp;
 use crate::store::allow::WORKBENCH;
 use crate::store::outside::Outside;
 use ffi::{Connection, Library};
-use sessions::Sessions;
 pub(super) use serving::{Occupied, Owner, SOCKET, Start, threads, wait_for_the_end};
+use sessions::Sessions;
 
 /// The version of the library that this release was tried with.
 pub const LIBRARY_VERSION: &str = "26.7.3";

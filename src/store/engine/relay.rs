@@ -170,11 +170,7 @@ struct Rest {
 }
 
 impl Rest {
-    fn run(
-        mut self,
-        mut pipe: File,
-        end: oneshot::Receiver<Result<Figures, EngineError>>,
-    ) {
+    fn run(mut self, mut pipe: File, end: oneshot::Receiver<Result<Figures, EngineError>>) {
         let mut buffer = vec![0; PIECE];
         loop {
             let read = match pipe.read(&mut buffer) {
@@ -193,7 +189,10 @@ impl Rest {
                 Err(error) => return self.broken(error),
             }
         }
-        let failure = end.blocking_recv().unwrap_or(Err(EngineError::Closing)).err();
+        let failure = end
+            .blocking_recv()
+            .unwrap_or(Err(EngineError::Closing))
+            .err();
         let marked = match &failure {
             Some(error) => self.wrap.take(&mark(error)),
             None => Ok(Vec::new()),
@@ -248,7 +247,8 @@ fn mark(error: &EngineError) -> Vec<u8> {
     };
     let message = format!("{text}\n");
     let length = message.len();
-    format!("\r\n__exception__\r\n{TAG}\r\n{message}{length} {TAG}\r\n__exception__\r\n").into_bytes()
+    format!("\r\n__exception__\r\n{TAG}\r\n{message}{length} {TAG}\r\n__exception__\r\n")
+        .into_bytes()
 }
 
 /// Sixteen characters, as ClickHouse's are.

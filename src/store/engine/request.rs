@@ -46,8 +46,13 @@ impl Request {
             "database" => self.database = Some(value).filter(|name| !name.is_empty()),
             "default_format" => self.format = Some(value),
             // A key says who asks; and what follows changes nothing here.
-            "user" | "role" | "quota_key" | "send_progress_in_http_headers" | "buffer_size"
-            | "client_protocol_version" | "log_comment" => {}
+            "user"
+            | "role"
+            | "quota_key"
+            | "send_progress_in_http_headers"
+            | "buffer_size"
+            | "client_protocol_version"
+            | "log_comment" => {}
             "password" if !value.is_empty() => {
                 return Err(
                     "a key in an address ends up in logs: bring it in X-ClickHouse-Key or as Authorization: Basic",
@@ -133,9 +138,7 @@ impl Request {
             None => self.database = Some(OURS.to_owned()),
             Some(name) => may_use(name)?,
         }
-        self.settings
-            .iter()
-            .try_for_each(|(name, _)| may_set(name))
+        self.settings.iter().try_for_each(|(name, _)| may_set(name))
     }
 
     /// A query that ends with its `SETTINGS` or `FORMAT` is asked without them: the settings are made

@@ -228,8 +228,14 @@ mod tests {
             check: true,
             ..wanted("a", "s")
         };
-        assert_eq!(code(sessions.take(&check, Timestamp::from_seconds(1059))), 0);
-        assert_eq!(code(sessions.take(&check, Timestamp::from_seconds(1119))), 372);
+        assert_eq!(
+            code(sessions.take(&check, Timestamp::from_seconds(1059))),
+            0
+        );
+        assert_eq!(
+            code(sessions.take(&check, Timestamp::from_seconds(1119))),
+            372
+        );
         let endless = Wanted {
             timeout: Some("3601"),
             ..wanted("a", "s")

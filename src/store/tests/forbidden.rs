@@ -239,11 +239,26 @@ fn what_is_forbidden_is_refused_on_every_other_way_too() {
         let plain = sql.as_bytes();
         let (name, header, address, body) = match at % 7 {
             0 => ("ask", "", "", plain.to_vec()),
-            1 => ("ask", "Content-Encoding: gzip\r\n", "", coded_in_test("gzip", plain)),
-            2 => ("work", "Content-Encoding: zstd\r\n", "", coded_in_test("zstd", plain)),
+            1 => (
+                "ask",
+                "Content-Encoding: gzip\r\n",
+                "",
+                coded_in_test("gzip", plain),
+            ),
+            2 => (
+                "work",
+                "Content-Encoding: zstd\r\n",
+                "",
+                coded_in_test("zstd", plain),
+            ),
             3 => ("ask", "", "decompress=1", packed_in_test(plain)),
             4 => ("ask", "", "session_id=s", plain.to_vec()),
-            5 => ("work", "", "session_id=t&database=workbench", plain.to_vec()),
+            5 => (
+                "work",
+                "",
+                "session_id=t&database=workbench",
+                plain.to_vec(),
+            ),
             _ => (
                 "work",
                 "Content-Type: multipart/form-data; boundary=b\r\n",
