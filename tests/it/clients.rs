@@ -25,6 +25,8 @@ impl Drop for Ended {
 struct Served {
     home: Home,
     _child: Ended,
+    /// Held open, so that the store can go on telling.
+    _lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
     port: String,
     certificate: PathBuf,
 }
@@ -61,12 +63,12 @@ impl Served {
         let line = lines
             .find_map(|line| line.ok().filter(|line| line.contains("://")))
             .unwrap();
-        std::thread::spawn(move || lines.for_each(drop));
         let address = line.split("://").nth(1).unwrap().split(' ').next().unwrap();
         let port = address.rsplit(':').next().unwrap().to_owned();
         Some(Served {
             home,
             _child: child,
+            _lines: lines,
             port,
             certificate,
         })
