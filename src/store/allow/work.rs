@@ -92,6 +92,9 @@ const fn temporary(begins: &'static str) -> Form {
     }
 }
 
+/// A name, with its database if it says one.
+type Target<'t> = (Option<&'t str>, &'t str);
+
 /// The longer before the shorter.
 const CREATES: &[Form] = &[
     temporary("CREATE TEMPORARY TABLE IF NOT EXISTS "),
@@ -121,7 +124,7 @@ const INSERTS: &[Form] = &[form("INSERT INTO ", What::Rows)];
 fn form_of<'t>(
     canonical: &'t str,
     forms: &'static [Form],
-) -> Result<(Form, (Option<&'t str>, &'t str), &'t str), Refused> {
+) -> Result<(Form, Target<'t>, &'t str), Refused> {
     let found = forms
         .iter()
         .find_map(|form| Some((*form, canonical.strip_prefix(form.begins)?)));
@@ -140,11 +143,7 @@ fn form_of<'t>(
 }
 
 /// The workbench, or a temporary table, which has no database.
-fn place(
-    form: Form,
-    (database, table): (Option<&str>, &str),
-    current: &str,
-) -> Result<Meaning, Refused> {
+fn place(form: Form, (database, table): Target<'_>, current: &str) -> Result<Meaning, Refused> {
     match (form.temporary, database) {
         (true, None) => Ok(Meaning::Temporary),
         (false, None) if current == WORKBENCH => Ok(Meaning::Change),

@@ -138,7 +138,7 @@ mod tests {
     fn rows_begin_behind_their_format() {
         let cut = |text: &str| {
             let (end, rows) = rows_begin(text.as_bytes())?;
-            Some((text[..end].to_owned(), text[rows..].to_owned()))
+            Some((text.get(..end)?.to_owned(), text.get(rows..)?.to_owned()))
         };
         let of = |end: &str, rows: &str| Some((end.to_owned(), rows.to_owned()));
         assert_eq!(

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 
 use super::coding::Coding;
 use super::ffi::Figures;
+use super::flushed::Flushes;
 use super::guests::{Guest, Guests};
 use super::job::{Job, Started, Whole, bad};
-use super::relay::{First, Piece, Relay, Running, TAG, Waiting, Wrap};
+use super::relay::{First, HELD_AT_MOST, Piece, Relay, Running, TAG, Waiting, Wrap};
 use super::request::Request;
 use super::{Engine, EngineError};
 use crate::store::error::code_of;
@@ -93,6 +94,7 @@ impl Front {
 
 async fn answer(
     State(front): State<Front>,
+    flushes: Option<Extension<Flushes>>,
     method: Method,
     RawQuery(address): RawQuery,
     headers: HeaderMap,
@@ -112,7 +114,17 @@ async fn answer(
         }
     }
     let query_id = request.query_id.clone().unwrap_or_else(next_id);
-    let outcome = told(front.engine, guest, request, &method, &headers, body).await;
+    let flushes = flushes.map(|Extension(flushes)| flushes);
+    let outcome = told(
+        front.engine,
+        guest,
+        request,
+        &method,
+        &headers,
+        body,
+        flushes,
+    )
+    .await;
     let mut response = outcome.unwrap_or_else(|error| failed(&error));
     let about = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&query_id) {
@@ -141,6 +153,7 @@ async fn told(
     method: &Method,
     headers: &HeaderMap,
     body: Body,
+    flushes: Option<Flushes>,
 ) -> Result<Response<Body>, EngineError> {
     let turn = match &guest {
         Some(guest) => Some(guest.admitted(engine.now()).await?),
@@ -166,6 +179,7 @@ async fn told(
         blocks: request.compress,
         wait: request.wait,
         patience: guest.is_some().then_some(STALLED),
+        flushes,
     };
     let tag = next_id();
     let runtime = Handle::current();
@@ -240,6 +254,7 @@ struct Outgoing {
     blocks: bool,
     wait: bool,
     patience: Option<Duration>,
+    flushes: Option<Flushes>,
 }
 
 impl Outgoing {
@@ -289,11 +304,17 @@ impl Outgoing {
         };
         let mut response = match (first, pieces) {
             (First::Begun(first), Some(pieces)) => {
-                let mut response = Response::new(streamed(first, pieces, waiting));
+                let mut response =
+                    Response::new(streamed(first, pieces, waiting, self.flushes.clone()));
                 let tag = HeaderValue::from_static(TAG);
                 response
                     .headers_mut()
                     .insert("X-ClickHouse-Exception-Tag", tag);
+                if self.wait {
+                    // Whoever wanted the status of the end hears that this is not it.
+                    let most = HeaderValue::from(HELD_AT_MOST);
+                    response.headers_mut().insert(NOT_WAITED, most);
+                }
                 response
             }
             (First::Begun(first), None) => Response::new(Body::from(first)),
@@ -331,10 +352,27 @@ impl Outgoing {
 }
 
 /// The rest of an answer; when the client goes away, nobody waits for it any more.
-fn streamed(first: Bytes, pieces: mpsc::Receiver<Piece>, waiting: Waiting) -> Body {
-    let rest = futures_util::stream::unfold((pieces, waiting), |(mut pieces, waiting)| async {
-        let piece = pieces.recv().await?;
-        Some((piece, (pieces, waiting)))
+fn streamed(
+    first: Bytes,
+    pieces: mpsc::Receiver<Piece>,
+    waiting: Waiting,
+    flushes: Option<Flushes>,
+) -> Body {
+    let state = Some((pieces, waiting, flushes));
+    let rest = futures_util::stream::unfold(state, |state| async {
+        let (mut pieces, waiting, flushes) = state?;
+        let error = match pieces.recv().await {
+            Some(Ok(Some(piece))) => return Some((Ok(piece), Some((pieces, waiting, flushes)))),
+            Some(Ok(None)) => return None,
+            Some(Err(error)) => error,
+            None => std::io::Error::other("the answer is not complete"),
+        };
+        // Breaking off throws away what has not left yet.
+        match &flushes {
+            Some(flushes) => flushes.next().await,
+            None => tokio::time::sleep(BEFORE_BREAKING_OFF).await,
+        }
+        Some((Err(error), None))
     });
     let first = futures_util::stream::iter([Ok(first)]);
     Body::from_stream(first.chain(rest))
@@ -450,12 +488,16 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
+/// Says that `wait_end_of_query=1` was given up after so many bytes.
+const NOT_WAITED: &str = "X-Invigil-Sent-After";
 /// ClickHouse's code for a wrong key.
 const WRONG_KEY: u32 = 516;
 /// How many pieces may wait between engine and client.
 const PIECES_UNDER_WAY: usize = 4;
+/// On the socket: long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
 /// How long a guest may neither send nor read.
-const STALLED: Duration = Duration::from_secs(30);
+const STALLED: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

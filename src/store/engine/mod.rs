@@ -7,6 +7,7 @@ mod blocks;
 mod body;
 mod coding;
 mod ffi;
+mod flushed;
 mod front;
 mod guests;
 mod job;

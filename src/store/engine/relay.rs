@@ -105,13 +105,14 @@ pub(super) enum First {
     Begun(Bytes),
 }
 
-/// A piece of an answer; an error breaks the connection off.
-pub(super) type Piece = Result<Bytes, std::io::Error>;
+/// A piece of an answer, or the word that it is complete: without that word it is not, and the connection is
+/// broken off, as it is by an error.
+pub(super) type Piece = Result<Option<Bytes>, std::io::Error>;
 
 /// What carries an answer.
 pub(super) struct Relay {
     pub(super) wrap: Wrap,
-    /// Hold everything back until the statement has ended.
+    /// Hold everything back until the statement has ended, as far as there is room.
     pub(super) wait: bool,
     /// How long a client may not read.
     pub(super) patience: Option<Duration>,
@@ -144,11 +145,6 @@ impl Relay {
                 Ok(First::Whole(bytes, figures))
             });
             drop(self.first.send(whole));
-            return;
-        }
-        if self.wait {
-            self.running.stop();
-            drop(self.first.send(Err(too_long())));
             return;
         }
         let first = self.wrap.take(&held).map_err(unpackable);
@@ -186,7 +182,7 @@ impl Rest {
             match self.wrap.take(read) {
                 Ok(bytes) if bytes.is_empty() => {}
                 Ok(bytes) => {
-                    if !self.passed_on(Ok(bytes.into())) {
+                    if !self.passed_on(Ok(Some(bytes.into()))) {
                         return self.running.stop();
                     }
                 }
@@ -209,14 +205,15 @@ impl Rest {
         match last {
             Ok(bytes) if bytes.is_empty() => {}
             Ok(bytes) => {
-                self.passed_on(Ok(bytes.into()));
+                self.passed_on(Ok(Some(bytes.into())));
             }
             Err(error) => return self.broken(error),
         }
-        if failure.is_some() {
-            // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
-            std::thread::sleep(BEFORE_BREAKING_OFF);
-            self.broken(std::io::Error::other("the query failed"));
+        match failure {
+            Some(_) => self.broken(std::io::Error::other("the query failed")),
+            None => {
+                self.passed_on(Ok(None));
+            }
         }
     }
 
@@ -242,17 +239,6 @@ fn unpackable(error: std::io::Error) -> EngineError {
     EngineError::says(432, "CANNOT_COMPRESS", error.to_string())
 }
 
-fn too_long() -> EngineError {
-    EngineError::says(
-        396,
-        "TOO_MANY_ROWS_OR_BYTES",
-        format!(
-            "the answer is longer than the {} MiB that wait_end_of_query=1 can hold back: ask without it",
-            HELD_AT_MOST >> 20
-        ),
-    )
-}
-
 /// How ClickHouse marks a failure after rows were sent.
 fn mark(error: &EngineError) -> Vec<u8> {
     let text = match error {
@@ -270,7 +256,5 @@ pub(super) const TAG: &str = "invigilexception";
 /// How much is held back of every answer.
 const HELD_BACK: usize = 64 << 10;
 /// How much is held back at most for one who waits for the end.
-const HELD_AT_MOST: usize = 16 << 20;
+pub(super) const HELD_AT_MOST: usize = 16 << 20;
 const PIECE: usize = 256 << 10;
-/// Long enough for a client that is reading.
-const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::flushed::{Counted, Flushes};
 use crate::store::outside::TlsFiles;
 
 /// Reads certificate and key; TLS 1.2 and 1.3, with ring.
@@ -73,6 +74,9 @@ async fn connected(wire: TcpStream, tls: Option<TlsAcceptor>, routes: Router) {
 }
 
 async fn spoken<W: AsyncRead + AsyncWrite + Unpin + Send + 'static>(wire: W, routes: Router) {
+    let flushes = Flushes::default();
+    let routes = routes.layer(axum::Extension(flushes.clone()));
+    let wire = Counted { wire, flushes };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
