@@ -12,6 +12,7 @@ pub mod formats;
 pub mod framing;
 /// Registers as CSV.
 pub mod registers;
+mod said;
 mod squid;
 mod syslog;
 mod times;

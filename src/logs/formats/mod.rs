@@ -2,7 +2,12 @@
 
 use super::format::LogFormat;
 
+mod combined;
+mod fortigate;
+mod haproxy;
+mod iptables;
 mod isc_dhcpd;
+mod pfsense_filterlog;
 mod radius_detail;
 mod squid_combined;
 mod squid_native;
@@ -11,7 +16,12 @@ mod squid_native;
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &combined::COMBINED,
+    &fortigate::FORTIGATE,
+    &haproxy::HAPROXY,
+    &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
+    &pfsense_filterlog::PFSENSE_FILTERLOG,
     &radius_detail::RadiusDetail,
 ];
 
@@ -34,7 +44,7 @@ pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
 }
 
 /// The share of the lines of a sample that `is_ours`, 0 to 100; blank lines and `#` comments do not count.
-fn share_of_lines(sample: &[&[u8]], mut is_ours: impl FnMut(&[u8]) -> bool) -> u8 {
+pub(super) fn share_of_lines(sample: &[&[u8]], mut is_ours: impl FnMut(&[u8]) -> bool) -> u8 {
     let (mut lines, mut ours) = (0usize, 0usize);
     for line in sample {
         if line.iter().all(u8::is_ascii_whitespace) || line.starts_with(b"#") {
