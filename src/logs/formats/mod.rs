@@ -11,6 +11,9 @@ mod pfsense_filterlog;
 mod radius_detail;
 mod squid_combined;
 mod squid_native;
+mod suricata_eve;
+mod w3c;
+mod zeek;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
@@ -23,6 +26,9 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &isc_dhcpd::IscDhcpd,
     &pfsense_filterlog::PFSENSE_FILTERLOG,
     &radius_detail::RadiusDetail,
+    &suricata_eve::SURICATA_EVE,
+    &w3c::W3c,
+    &zeek::Zeek,
 ];
 
 /// The format with this name.
