@@ -43,7 +43,7 @@ fn split(line: &[u8]) -> Option<Parts<'_>> {
     let close = memchr(b']', after)?;
     let time = after.get(..close)?;
     let after = after.get(close + 1..)?.trim_ascii_start();
-    let (request, after) = quoted(after)?;
+    let (request, after) = request_and_after(after)?;
     let mut words = crate::logs::fields::Words::of(after);
     let (status, bytes) = (words.next()?, words.next().unwrap_or(b"-"));
     let mut heads = crate::logs::fields::Words::of(before);
@@ -81,6 +81,22 @@ fn is_address(word: &[u8]) -> bool {
 
 fn is_client(word: &[u8]) -> bool {
     is_address(word)
+}
+
+/// The request and what follows it. Some servers leave quotation marks in a request as they came: then it ends at the first that a status follows.
+fn request_and_after(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (request, after) = quoted(text)?;
+    if a_status_follows(after) {
+        return Some((request, after));
+    }
+    let inner = text.get(1..)?;
+    let at = memchr::memchr_iter(b'"', inner)
+        .find(|at| inner.get(at + 1..).is_some_and(a_status_follows))?;
+    Some((inner.get(..at)?, inner.get(at + 1..)?))
+}
+
+fn a_status_follows(after: &[u8]) -> bool {
+    matches!(after, [b' ', a, _, _] | [b' ', a, _, _, b' ', ..] if a.is_ascii_digit())
 }
 
 /// What stands between the quotation mark that the text begins with and the next that no backslash protects; and what follows.

@@ -16,7 +16,9 @@ use crate::logs::framing::Frame;
 use crate::logs::said::envelope::Envelope;
 use crate::logs::said::lines::{BAD_TIME, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::times::LocalClock;
-use crate::record::{AccountText, Basis, Event, RejectReason, SignIn, SignInEvent, Timestamp, Word};
+use crate::record::{
+    AccountText, Basis, Event, RejectReason, SignIn, SignInEvent, Timestamp, Word,
+};
 
 /// Exim's main log.
 pub(super) struct Exim;
@@ -54,8 +56,16 @@ impl LogFormat for Exim {
         share_of_lines(sample, |line| {
             split(line).is_some_and(|(_, rest)| {
                 let has = |part: &[u8]| memmem::find(rest, part).is_some();
-                has(b" <= ") || has(b" => ") || has(b" -> ") || has(b" ** ") || has(b" == ") || has(b" Completed")
-                    || has(b" rejected ") || has(b"authenticator failed") || rest.starts_with(b"H=") || has(b"SMTP connection from")
+                has(b" <= ")
+                    || has(b" => ")
+                    || has(b" -> ")
+                    || has(b" ** ")
+                    || has(b" == ")
+                    || has(b" Completed")
+                    || has(b" rejected ")
+                    || has(b"authenticator failed")
+                    || rest.starts_with(b"H=")
+                    || has(b"SMTP connection from")
             })
         })
     }
@@ -83,8 +93,15 @@ impl LineReader for Reader {
 /// The time in up to three words, and the rest. Where syslog carries it, Exim's own time comes after the heading.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = Envelope::of(line).message;
-    let digits = |from: usize, to: usize| line.get(from..to).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
-    let dated = digits(0, 4) && line.get(4) == Some(&b'-') && line.get(10) == Some(&b' ') && digits(11, 13) && line.get(13) == Some(&b':');
+    let digits = |from: usize, to: usize| {
+        line.get(from..to)
+            .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let dated = digits(0, 4)
+        && line.get(4) == Some(&b'-')
+        && line.get(10) == Some(&b' ')
+        && digits(11, 13)
+        && line.get(13) == Some(&b':');
     if !dated {
         return None;
     }
@@ -92,12 +109,16 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_date, _time) = (words.next()?, words.next()?);
     let mut rest = words.rest();
     if let [b'+' | b'-', zone @ ..] = rest
-        && zone.get(..4).is_some_and(|zone| zone.iter().all(u8::is_ascii_digit))
+        && zone
+            .get(..4)
+            .is_some_and(|zone| zone.iter().all(u8::is_ascii_digit))
     {
         words.next()?;
         rest = words.rest();
     }
-    let stamp = line.get(..line.len().checked_sub(rest.len())?)?.trim_ascii_end();
+    let stamp = line
+        .get(..line.len().checked_sub(rest.len())?)?
+        .trim_ascii_end();
     // The process, where `log_selector = +pid`.
     if rest.starts_with(b"[") {
         words.next()?;
@@ -111,7 +132,10 @@ impl Reader {
         let (stamp, rest) = split(line).ok_or(WRONG_SHAPE)?;
         let time = self.clock.stamp(stamp).ok_or(BAD_TIME)?;
         let mut words = Words::of(rest);
-        let (first, second) = (words.next().ok_or(WRONG_SHAPE)?, words.next().unwrap_or_default());
+        let (first, second) = (
+            words.next().ok_or(WRONG_SHAPE)?,
+            words.next().unwrap_or_default(),
+        );
         let after = words.rest();
         match second {
             b"<=" => self.arrival(first, after, time),
@@ -135,7 +159,11 @@ impl Reader {
         if self.mails.len() < MOST_REMEMBERED {
             let mail = Mail {
                 client,
-                from: if from == b"<>" { String::new() } else { text(from).into_owned() },
+                from: if from == b"<>" {
+                    String::new()
+                } else {
+                    text(from).into_owned()
+                },
                 size: value(rest, b" S=").and_then(number),
             };
             self.mails.insert(id.to_vec(), mail);
@@ -150,13 +178,21 @@ impl Reader {
         }
     }
 
-    fn delivery<'a>(&self, id: &'a [u8], rest: &'a [u8], time: Timestamp, status: &'static str) -> Read<'a> {
+    fn delivery<'a>(
+        &self,
+        id: &'a [u8],
+        rest: &'a [u8],
+        time: Timestamp,
+        status: &'static str,
+    ) -> Read<'a> {
         // `name <mailbox> R=...` where an alias was followed.
         let first = Words::of(rest).next().ok_or(RejectReason::MissingFields)?;
         let to = match (memchr(b'<', rest), memmem::find(rest, b" R=")) {
             (Some(open), Some(router)) if open < router => {
                 let inner = rest.get(open + 1..router).unwrap_or_default();
-                memchr(b'>', inner).and_then(|end| inner.get(..end)).unwrap_or(first)
+                memchr(b'>', inner)
+                    .and_then(|end| inner.get(..end))
+                    .unwrap_or(first)
             }
             _ => first.strip_suffix(b":").unwrap_or(first),
         };
@@ -208,7 +244,9 @@ fn failed<'a>(rest: &'a [u8], time: Timestamp) -> Read<'a> {
     let end = memmem::find(after, b": ").unwrap_or(after.len());
     let ip = bracketed(after.get(..end).unwrap_or_default())?.ok_or(RejectReason::MissingFields)?;
     let name = value(rest, b"(set_id=");
-    let name = name.map(|name| name.strip_suffix(b")").unwrap_or(name)).unwrap_or_default();
+    let name = name
+        .map(|name| name.strip_suffix(b")").unwrap_or(name))
+        .unwrap_or_default();
     Ok(sign_in(time, SignInEvent::Fail, ip, name))
 }
 
@@ -228,12 +266,20 @@ fn sign_in<'a>(time: Timestamp, event: SignInEvent, ip: IpAddr, name: &[u8]) -> 
 
 /// The client after `H=`: the last address in brackets before the next field; the one before it is what the client called itself.
 fn host(rest: &[u8]) -> Result<Option<IpAddr>, NoRecord> {
-    let at = if rest.starts_with(b"H=") { Some(0) } else { memmem::find(rest, b" H=").map(|at| at + 1) };
+    let at = if rest.starts_with(b"H=") {
+        Some(0)
+    } else {
+        memmem::find(rest, b" H=").map(|at| at + 1)
+    };
     let Some(after) = at.and_then(|at| rest.get(at + 2..)) else {
         return Ok(None);
     };
-    let end = Words::of(after).skip(1).find(|word| memchr(b'=', word).is_some_and(|at| at <= 3));
-    let end = end.and_then(|word| memmem::find(after, word)).unwrap_or(after.len());
+    let end = Words::of(after)
+        .skip(1)
+        .find(|word| memchr(b'=', word).is_some_and(|at| at <= 3));
+    let end = end
+        .and_then(|word| memmem::find(after, word))
+        .unwrap_or(after.len());
     bracketed(after.get(..end).unwrap_or_default())
 }
 
@@ -244,7 +290,10 @@ fn bracketed(part: &[u8]) -> Result<Option<IpAddr>, NoRecord> {
     };
     let inner = part.get(open + 1..).unwrap_or_default();
     let end = memchr(b']', inner).ok_or(WRONG_SHAPE)?;
-    let ip = inner.get(..end).and_then(address).ok_or(RejectReason::BadAddress)?;
+    let ip = inner
+        .get(..end)
+        .and_then(address)
+        .ok_or(RejectReason::BadAddress)?;
     Ok(Some(ip))
 }
 

@@ -2,33 +2,71 @@
 
 use super::format::LogFormat;
 
+mod cef;
+mod checkpoint;
+mod cisco_asa;
+mod cloudflare_gateway;
 mod combined;
+mod e2guardian;
+mod exchange;
+mod exim;
+mod forcepoint;
 mod fortigate;
 mod haproxy;
 mod iptables;
 mod isc_dhcpd;
+mod leef;
+mod netskope;
+mod paloalto;
 mod pfsense_filterlog;
+mod postfix;
 mod radius_detail;
+mod sonicwall;
+mod sophos;
 mod squid_combined;
 mod squid_native;
+mod stormshield;
 mod suricata_eve;
+mod threeproxy;
+mod umbrella;
 mod w3c;
+mod watchguard;
 mod zeek;
+mod zscaler;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &checkpoint::CHECKPOINT,
+    &cisco_asa::CISCO_ASA,
+    &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
+    &e2guardian::E2GUARDIAN,
+    &exchange::Exchange,
+    &exim::Exim,
+    &forcepoint::FORCEPOINT,
     &fortigate::FORTIGATE,
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
+    &netskope::NETSKOPE,
+    &paloalto::PALOALTO,
     &pfsense_filterlog::PFSENSE_FILTERLOG,
+    &postfix::Postfix,
     &radius_detail::RadiusDetail,
+    &sonicwall::SONICWALL,
+    &sophos::SOPHOS,
+    &stormshield::STORMSHIELD,
     &suricata_eve::SURICATA_EVE,
+    &threeproxy::THREEPROXY,
+    &umbrella::UMBRELLA,
     &w3c::W3c,
+    &watchguard::WATCHGUARD,
     &zeek::Zeek,
+    &zscaler::ZSCALER,
+    &cef::CEF,
+    &leef::LEEF,
 ];
 
 /// The format with this name.

@@ -16,7 +16,9 @@ use crate::logs::said::envelope::Envelope;
 use crate::logs::said::lines::{BAD_TIME, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::said::pairs::Pairs;
 use crate::logs::times::LocalClock;
-use crate::record::{AccountText, Basis, Event, MailEvent, RejectReason, SignIn, SignInEvent, Timestamp, Word};
+use crate::record::{
+    AccountText, Basis, Event, MailEvent, RejectReason, SignIn, SignInEvent, Timestamp, Word,
+};
 
 /// Postfix in syslog.
 pub(super) struct Postfix;
@@ -81,14 +83,20 @@ impl LineReader for Reader {
 /// The daemon in `postfix/smtpd`, `postfix/submission/smtpd`, `postfix-out/smtp`.
 fn daemon(program: &[u8]) -> Option<&[u8]> {
     let at = memchr::memrchr(b'/', program)?;
-    program.starts_with(b"postfix").then(|| program.get(at + 1..))?
+    program
+        .starts_with(b"postfix")
+        .then(|| program.get(at + 1..))?
 }
 
 impl Reader {
     fn event<'a>(&mut self, line: &'a [u8]) -> Read<'a> {
         let envelope = Envelope::of(line);
         let Some(daemon) = daemon(envelope.program) else {
-            return Err(if envelope.program.is_empty() { WRONG_SHAPE } else { OTHER });
+            return Err(if envelope.program.is_empty() {
+                WRONG_SHAPE
+            } else {
+                OTHER
+            });
         };
         let time = || envelope.time(&self.clock).ok_or(BAD_TIME);
         let message = envelope.message;
@@ -101,7 +109,8 @@ impl Reader {
                 self.queue(message)?;
                 Err(OTHER)
             }
-            b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard" | b"relay" => {
+            b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard"
+            | b"relay" => {
                 let time = time()?;
                 self.delivery(message, time)
             }
@@ -124,7 +133,8 @@ impl Reader {
             if self.failed.len() < MOST_REMEMBERED {
                 self.failed.insert(ip);
             }
-            let name = memmem::find(message, b"sasl_username=").and_then(|at| message.get(at + 14..));
+            let name =
+                memmem::find(message, b"sasl_username=").and_then(|at| message.get(at + 14..));
             return Ok(sign_in(time, SignInEvent::Fail, ip, name.map(until_comma)));
         }
         if message.starts_with(b"disconnect from ") {
@@ -136,7 +146,9 @@ impl Reader {
                 Err(OTHER)
             };
         }
-        let fault = FAULTS.iter().find(|(words, _)| memmem::find(message, words.as_bytes()).is_some());
+        let fault = FAULTS
+            .iter()
+            .find(|(words, _)| memmem::find(message, words.as_bytes()).is_some());
         let (_, status) = fault.ok_or(OTHER)?;
         let at = memmem::find(message, b" from ").ok_or(OTHER)?;
         let ip = client(message.get(at..).unwrap_or_default())?;
@@ -155,7 +167,12 @@ impl Reader {
         }
         let name = memmem::find(message, b"sasl_username=").and_then(|at| message.get(at + 14..));
         match (name, ip) {
-            (Some(name), Some(ip)) => Ok(sign_in(time, SignInEvent::Logon, ip, Some(until_comma(name)))),
+            (Some(name), Some(ip)) => Ok(sign_in(
+                time,
+                SignInEvent::Logon,
+                ip,
+                Some(until_comma(name)),
+            )),
             _ => Err(OTHER),
         }
     }
@@ -186,7 +203,9 @@ impl Reader {
         let (queue, rest) = split_queue(message).ok_or(OTHER)?;
         let to = rest.strip_prefix(b"to=").ok_or(OTHER)?;
         let at = memmem::find(rest, b"status=").ok_or(OTHER)?;
-        let status = Words::of(rest.get(at + 7..).unwrap_or_default()).next().unwrap_or_default();
+        let status = Words::of(rest.get(at + 7..).unwrap_or_default())
+            .next()
+            .unwrap_or_default();
         let mut mail = mail_at(time);
         if let Some(known) = self.mails.get(queue) {
             mail.client_ip = known.client;
@@ -215,7 +234,10 @@ fn refusal<'a>(message: &'a [u8], time: Timestamp) -> Read<'a> {
         mail.from_token = name;
     }
     if let Some(at) = memmem::rfind(rest, b"to=<") {
-        put_recipient(&mut mail, until_comma(rest.get(at + 3..).unwrap_or_default()));
+        put_recipient(
+            &mut mail,
+            until_comma(rest.get(at + 3..).unwrap_or_default()),
+        );
     }
     Ok(Event::MailEvent(mail))
 }
@@ -247,7 +269,9 @@ pub(super) fn mail_at<'a>(time: Timestamp) -> MailEvent<'a> {
 /// The domain of a mailbox, in lower case, and its whole name.
 pub(super) fn mailbox(address: &[u8]) -> (String, Option<AccountText>) {
     let address = text(without_angles(address.trim_ascii()));
-    let domain = address.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+    let domain = address
+        .rsplit_once('@')
+        .map(|(_, domain)| domain.to_ascii_lowercase());
     (domain.unwrap_or_default(), AccountText::new(address))
 }
 

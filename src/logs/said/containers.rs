@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::envelope::Envelope;
 use super::escapes::Escapes;
 use super::json::{self, Value};
 use super::pairs::{LoosePairs, Pairs};
@@ -49,7 +50,7 @@ impl<'a> Said<'a> {
     /// What a JSON object says; `named` is told the key of the object around a field and its own.
     pub(in crate::logs) fn of_json(
         message: &'a [u8],
-        named: fn(&[u8], &[u8]) -> Option<Part>,
+        named: impl Fn(&[u8], &[u8]) -> Option<Part>,
     ) -> Result<Self, RejectReason> {
         let mut said = Said::nothing(Escapes::Backslash);
         let put = &mut |value: Value<'a>| {
@@ -59,6 +60,24 @@ impl<'a> Said<'a> {
         };
         json::walk(message, put).map_err(|_| RejectReason::WrongShape)?;
         Ok(said)
+    }
+
+    /// What a line says in whichever of these containers its product was told to write.
+    pub(in crate::logs) fn of_any(line: &'a [u8], named: Named) -> Result<Self, RejectReason> {
+        if let Some((_, said)) = Said::of_cef(line, named) {
+            return Ok(said);
+        }
+        if let Some((_, said)) = Said::of_leef(line, named) {
+            return Ok(said);
+        }
+        let message = Envelope::of(line).message;
+        if message.starts_with(b"{") {
+            return Said::of_json(message, |_, key| named(key));
+        }
+        if message.contains(&b'\t') {
+            return Said::of_these(Pairs::with(message, b'=', b'\t'), named);
+        }
+        Said::of_pairs(message, named)
     }
 
     /// What a CEF message says: `CEF:0|vendor|product|version|event|name|severity|key=value key=value`.

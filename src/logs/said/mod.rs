@@ -8,6 +8,7 @@ pub(in crate::logs) mod containers;
 pub(in crate::logs) mod envelope;
 pub(in crate::logs) mod escapes;
 pub(in crate::logs) mod json;
+pub(in crate::logs) mod judge;
 pub(in crate::logs) mod lines;
 pub(in crate::logs) mod pairs;
 pub(in crate::logs) mod separated;
