@@ -36,9 +36,13 @@ fn body(line: &[u8]) -> Option<&[u8]> {
 
 /// The decision in `BLOCK_WEBCAT_11-DefaultGroup-...`, and what follows it.
 fn tag(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let found = TAGS.iter().filter_map(|(start, _)| memmem::find(line, start.as_bytes())).min()?;
+    let found = TAGS
+        .iter()
+        .filter_map(|(start, _)| memmem::find(line, start.as_bytes()))
+        .min()?;
     let word = Words::of(line.get(found..)?).next()?;
-    word.contains(&b'-').then(|| Some((word, line.get(found + word.len()..)?)))?
+    word.contains(&b'-')
+        .then(|| Some((word, line.get(found + word.len()..)?)))?
 }
 
 /// How decision tags begin, with the blank before them.
@@ -59,7 +63,11 @@ static TAGS: &[(&str, Action)] = &[
     (" OTHER-", Action::Allowed),
 ];
 
-fn read<'a>(line: &'a [u8], _clock: &LocalClock, out: &mut dyn FnMut(Event<'a>)) -> Result<(), NoRecord> {
+fn read<'a>(
+    line: &'a [u8],
+    _clock: &LocalClock,
+    out: &mut dyn FnMut(Event<'a>),
+) -> Result<(), NoRecord> {
     let rest = body(line).ok_or(WRONG_SHAPE)?;
     let mut words = Words::of(rest);
     let mut word = || words.next().ok_or(MISSING);
@@ -68,28 +76,60 @@ fn read<'a>(line: &'a [u8], _clock: &LocalClock, out: &mut dyn FnMut(Event<'a>))
     let ended = epoch(ended).ok_or(BAD_TIME)?;
     let (decision, after) = tag(rest).ok_or(MISSING)?;
     let mut said = Said::nothing(Escapes::None);
-    for (part, value) in [(Part::Duration, elapsed), (Part::ClientIp, client), (Part::Received, bytes), (Part::Method, method), (Part::Url, url), (Part::ContentType, content_type)] {
+    for (part, value) in [
+        (Part::Duration, elapsed),
+        (Part::ClientIp, client),
+        (Part::Received, bytes),
+        (Part::Method, method),
+        (Part::Url, url),
+        (Part::ContentType, content_type),
+    ] {
         said.put(part, value);
     }
     let at = memchr::memchr(b'/', result).ok_or(WRONG_SHAPE)?;
     said.put(Part::Status, result.get(at + 1..).unwrap_or_default());
     let ms = said.duration_ms(1_000)?;
-    let action = TAGS.iter().find(|(start, _)| decision.starts_with(start.trim_start().as_bytes())).map(|(_, action)| *action);
+    let action = TAGS
+        .iter()
+        .find(|(start, _)| decision.starts_with(start.trim_start().as_bytes()))
+        .map(|(_, action)| *action);
     // `decision-access policy-identity-...`
-    said.put(Part::Policy, decision.split(|byte| *byte == b'-').nth(1).unwrap_or_default());
+    said.put(
+        Part::Policy,
+        decision
+            .split(|byte| *byte == b'-')
+            .nth(1)
+            .unwrap_or_default(),
+    );
     let mut verdict = Words::of(after);
     if let Some(scan) = verdict.next().and_then(|word| word.strip_prefix(b"<")) {
         let category = scan.split(|byte| *byte == b',').next().unwrap_or_default();
-        said.put(Part::Category, category.strip_prefix(b"\"").and_then(|category| category.strip_suffix(b"\"")).unwrap_or(category));
+        said.put(
+            Part::Category,
+            category
+                .strip_prefix(b"\"")
+                .and_then(|category| category.strip_suffix(b"\""))
+                .unwrap_or(category),
+        );
     }
     // `DIRECT/maths.example`: a name is no address.
-    let server = memchr::memchr(b'/', peer).and_then(|at| peer.get(at + 1..)).filter(|_| peer.starts_with(b"DIRECT/"));
-    said.put(Part::ServerIp, server.filter(|server| crate::logs::fields::address(server).is_some()).unwrap_or_default());
+    let server = memchr::memchr(b'/', peer)
+        .and_then(|at| peer.get(at + 1..))
+        .filter(|_| peer.starts_with(b"DIRECT/"));
+    said.put(
+        Part::ServerIp,
+        server
+            .filter(|server| crate::logs::fields::address(server).is_some())
+            .unwrap_or_default(),
+    );
     let began = i64::try_from(ms.unwrap_or(0)).map_err(|_| RejectReason::BadNumber)?;
     let mut hit = said.web(ended.plus_micros(began.saturating_mul(-1_000)), action)?;
     hit.duration_ms = ms.and_then(|ms| u32::try_from(ms).ok());
     // `"SCHOOL\j.bloggs@realm"`
-    let user = user.strip_prefix(b"\"").and_then(|user| user.strip_suffix(b"\"")).unwrap_or(user);
+    let user = user
+        .strip_prefix(b"\"")
+        .and_then(|user| user.strip_suffix(b"\""))
+        .unwrap_or(user);
     hit.account_token = AccountText::new(percent_decoded(user, false));
     out(Event::WebHit(hit));
     Ok(())

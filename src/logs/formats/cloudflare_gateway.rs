@@ -1,7 +1,7 @@
 //! Cloudflare Gateway as Logpush delivers it: DNS, HTTP and network sessions, a JSON object a line, by the fields of Cloudflare's Logpush
 //! datasets `gateway_dns`, `gateway_http`, `gateway_network`.
 
-use super::cef;
+use super::{cef, leef};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
@@ -25,7 +25,7 @@ pub(super) static CLOUDFLARE_GATEWAY: LineFormat = LineFormat {
     },
 };
 
-/// Where the fields go; what is not here is CEF's or nothing of ours.
+/// Where the fields go; what is not here is CEF's, LEEF's or nothing of ours.
 const PART: Named = |key| {
     Some(match key {
         b"Datetime" => Part::Epoch,
@@ -48,7 +48,7 @@ const PART: Named = |key| {
         b"QueryTypeName" => Part::Qtype,
         b"RData" => return None,
         b"ResolvedIPs" => Part::Answer,
-        _ => return cef::part(key),
+        _ => return cef::part(key).or_else(|| leef::part(key)),
     })
 };
 

@@ -47,11 +47,10 @@ fn body(line: &[u8]) -> &[u8] {
 
 fn layout(line: &[u8]) -> Option<Layout> {
     let dated = |text: &[u8]| {
-        text.get(4) == Some(&b'.')
-            && text.first().is_some_and(u8::is_ascii_digit)
-            && text
-                .get(..18)
-                .is_some_and(|head| head.contains(&b' ') && head.contains(&b':'))
+        text.get(4) == Some(&b'.') && text.first().is_some_and(u8::is_ascii_digit) && {
+            let head = text.get(..18).unwrap_or(text);
+            head.contains(&b' ') && head.contains(&b':')
+        }
     };
     if let Some(inner) = line.strip_prefix(b"\"") {
         return (dated(inner) && memmem::find(inner, b"\",\"").is_some()).then_some(Layout::Quotes);

@@ -1,7 +1,7 @@
 //! Forcepoint Web Security (Websense before it) by its SIEM integration: `key=value` pairs, CEF or LEEF; and Forcepoint NGFW (Stonesoft) in CEF or
 //! LEEF. The disposition `permitted` or `blocked` stands in the action or in its number, of which 1025 and above are refusals.
 
-use super::cef;
+use super::{cef, leef};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
@@ -24,7 +24,7 @@ pub(super) static FORCEPOINT: LineFormat = LineFormat {
     },
 };
 
-/// Where the fields go; what is not here is CEF's or nothing of ours.
+/// Where the fields go; what is not here is CEF's, LEEF's or nothing of ours.
 const PART: Named = |key| {
     Some(match key {
         b"event_time" | b"receipt_time" => Part::Epoch,
@@ -45,7 +45,7 @@ const PART: Named = |key| {
         b"bytes_out" => Part::Sent,
         b"bytes_in" => Part::Received,
         b"duration" => Part::Duration,
-        _ => return cef::part(key),
+        _ => return cef::part(key).or_else(|| leef::part(key)),
     })
 };
 

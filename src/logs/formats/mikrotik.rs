@@ -14,7 +14,9 @@ use crate::logs::said::judge::sign_in_of;
 use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
-use crate::record::{Action, Basis, EndReason, Event, Lease, LeaseEvent, Mac, RejectReason, Timestamp};
+use crate::record::{
+    Action, Basis, EndReason, Event, Lease, LeaseEvent, Mac, RejectReason, Timestamp,
+};
 
 /// RouterOS.
 pub(super) static MIKROTIK: LineFormat = LineFormat {
@@ -23,23 +25,41 @@ pub(super) static MIKROTIK: LineFormat = LineFormat {
     extensions: &["log"],
     looks: |line| {
         let has = |part: &[u8]| memmem::find(line, part).is_some();
-        has(b" in:") && has(b" out:") && has(b" proto ") && has(b"->") || (has(b" deassigned ") || has(b" assigned ")) && (has(b" to ") || has(b" for ") || has(b" from ")) && has(b"dhcp")
-            || [b"firewall,info".as_slice(), b"system,info,account", b"dhcp,info", b"system,error,critical"].iter().any(|topic| has(topic))
+        has(b" in:") && has(b" out:") && has(b" proto ") && has(b"->")
+            || (has(b" deassigned ") || has(b" assigned "))
+                && (has(b" to ") || has(b" for ") || has(b" from "))
+                && has(b"dhcp")
+            || [
+                b"firewall,info".as_slice(),
+                b"system,info,account",
+                b"dhcp,info",
+                b"system,error,critical",
+            ]
+            .iter()
+            .any(|topic| has(topic))
     },
     read,
 };
 
-fn read<'a>(line: &'a [u8], clock: &LocalClock, out: &mut dyn FnMut(Event<'a>)) -> Result<(), NoRecord> {
+fn read<'a>(
+    line: &'a [u8],
+    clock: &LocalClock,
+    out: &mut dyn FnMut(Event<'a>),
+) -> Result<(), NoRecord> {
     let packet = memmem::find(line, b" proto ").filter(|_| memmem::find(line, b"->").is_some());
     let time = || Envelope::of(line).time(clock).ok_or(BAD_TIME);
     let event = if let Some(at) = packet {
         packet_of(line, at, time()?)?
     } else if let Some(at) = memmem::find(line, b"assigned ") {
         lease(line, at, time()?)?
-    } else if let Some(at) = memmem::find(line, b"user ").filter(|_| memmem::find(line, b" from ").is_some()) {
+    } else if let Some(at) =
+        memmem::find(line, b"user ").filter(|_| memmem::find(line, b" from ").is_some())
+    {
         signed_in(line.get(at + 5..).unwrap_or_default(), time()?)?
     } else {
-        let known = memmem::find(line, b",info").is_some() || memmem::find(line, b",error").is_some() || memmem::find(line, b",warning").is_some();
+        let known = memmem::find(line, b",info").is_some()
+            || memmem::find(line, b",error").is_some()
+            || memmem::find(line, b",warning").is_some();
         return Err(if known { OTHER } else { WRONG_SHAPE });
     };
     out(event);
@@ -51,23 +71,41 @@ fn packet_of<'a>(line: &'a [u8], at: usize, time: Timestamp) -> Read<'a> {
     let (before, rest) = line.split_at_checked(at).ok_or(MISSING)?;
     let protocol = Words::of(rest).nth(1).ok_or(MISSING)?;
     let arrow = memmem::find(rest, b"->").ok_or(MISSING)?;
-    let src = rest.get(..arrow).and_then(|head| Words::of(head).last()).ok_or(MISSING)?;
-    let dst = rest.get(arrow + 2..).and_then(|tail| Words::of(tail).next()).ok_or(MISSING)?;
+    let src = rest
+        .get(..arrow)
+        .and_then(|head| Words::of(head).last())
+        .ok_or(MISSING)?;
+    let dst = rest
+        .get(arrow + 2..)
+        .and_then(|tail| Words::of(tail).next())
+        .ok_or(MISSING)?;
     let src = end(src)?;
     let dst = end(dst.strip_suffix(b",").unwrap_or(dst))?;
-    let has = |words: &[&str]| words.iter().any(|word| before.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())));
+    let has = |words: &[&str]| {
+        words.iter().any(|word| {
+            before
+                .windows(word.len())
+                .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+        })
+    };
     let action = if has(&["drop", "reject", "block", "deny"]) {
         Some(Action::Blocked)
     } else {
         has(&["accept", "allow", "pass"]).then_some(Action::Allowed)
     };
-    let reason = if action == Some(Action::Blocked) { EndReason::Forced } else { EndReason::Active };
+    let reason = if action == Some(Action::Blocked) {
+        EndReason::Forced
+    } else {
+        EndReason::Active
+    };
     let mut flow = bare_flow(time, src.0, dst.0, reason);
     (flow.src_port, flow.dst_port) = (src.1, dst.1);
     flow.protocol = protocol_of(protocol.strip_suffix(b",").unwrap_or(protocol)).unwrap_or(0);
     flow.action = action;
     flow.src_packets = 1;
-    if let Some(length) = memmem::find(rest, b", len ").and_then(|at| Words::of(rest.get(at + 6..)?).next()) {
+    if let Some(length) =
+        memmem::find(rest, b", len ").and_then(|at| Words::of(rest.get(at + 6..)?).next())
+    {
         flow.src_bytes = number(length).ok_or(RejectReason::BadNumber)?;
     }
     Ok(Event::Flow(Box::new(flow)))
@@ -79,8 +117,14 @@ fn end(word: &[u8]) -> Result<(std::net::IpAddr, u16), RejectReason> {
         return Ok((ip, 0));
     }
     let at = memchr::memrchr(b':', word).ok_or(RejectReason::BadAddress)?;
-    let ip = word.get(..at).and_then(address).ok_or(RejectReason::BadAddress)?;
-    let port = word.get(at + 1..).and_then(number).and_then(|port| u16::try_from(port).ok());
+    let ip = word
+        .get(..at)
+        .and_then(address)
+        .ok_or(RejectReason::BadAddress)?;
+    let port = word
+        .get(at + 1..)
+        .and_then(number)
+        .and_then(|port| u16::try_from(port).ok());
     Ok((ip, port.ok_or(RejectReason::BadNumber)?))
 }
 
@@ -96,7 +140,11 @@ fn lease<'a>(line: &'a [u8], at: usize, time: Timestamp) -> Read<'a> {
     let mac = Mac::parse(&text(card)).ok_or(RejectReason::BadAddress)?;
     Ok(Event::Lease(Lease {
         time,
-        event: if released { LeaseEvent::Release } else { LeaseEvent::Assign },
+        event: if released {
+            LeaseEvent::Release
+        } else {
+            LeaseEvent::Assign
+        },
         ip,
         mac: Some(mac),
         hostname: words.next().map_or(Cow::Borrowed(""), text),
@@ -109,11 +157,20 @@ fn signed_in<'a>(rest: &'a [u8], time: Timestamp) -> Read<'a> {
     let mut words = Words::of(rest);
     let name = words.next().ok_or(MISSING)?;
     let failed = words.clone().next() == Some(b"from");
-    let event = if failed { Some(crate::record::SignInEvent::Fail) } else { sign_in_of(rest) };
+    let event = if failed {
+        Some(crate::record::SignInEvent::Fail)
+    } else {
+        sign_in_of(rest)
+    };
     let mut said = Said::nothing(Escapes::None);
     said.put(Part::User, name);
-    let from = words.find(|word| *word == b"from").and_then(|_| words.next());
-    said.put(Part::ClientIp, from.filter(|ip| address(ip).is_some()).unwrap_or_default());
+    let from = words
+        .find(|word| *word == b"from")
+        .and_then(|_| words.next());
+    said.put(
+        Part::ClientIp,
+        from.filter(|ip| address(ip).is_some()).unwrap_or_default(),
+    );
     said.account().ok_or(OTHER)?;
     Ok(said.sign_in_event(time, event.ok_or(OTHER)?, Basis::Directory)?)
 }

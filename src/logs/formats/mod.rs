@@ -5,6 +5,7 @@ use super::format::LogFormat;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
+mod cisco_wsa;
 mod cloudflare_gateway;
 mod combined;
 mod e2guardian;
@@ -15,7 +16,9 @@ mod fortigate;
 mod haproxy;
 mod iptables;
 mod isc_dhcpd;
+mod juniper_srx;
 mod leef;
+mod mikrotik;
 mod netskope;
 mod paloalto;
 mod pfsense_filterlog;
@@ -40,6 +43,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_combined::SquidCombined,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
+    &cisco_wsa::CISCO_WSA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
     &e2guardian::E2GUARDIAN,
@@ -50,6 +54,8 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
+    &juniper_srx::JUNIPER_SRX,
+    &mikrotik::MIKROTIK,
     &netskope::NETSKOPE,
     &paloalto::PALOALTO,
     &pfsense_filterlog::PFSENSE_FILTERLOG,

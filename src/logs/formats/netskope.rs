@@ -1,7 +1,7 @@
 //! Netskope: events of applications, pages, connections and networks as its log shipper sends them, as JSON or CEF; and web transactions, whose
 //! `#Fields:` heading makes them W3C's (`w3c`).
 
-use super::cef;
+use super::{cef, leef};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
@@ -27,7 +27,7 @@ pub(super) static NETSKOPE: LineFormat = LineFormat {
     },
 };
 
-/// Where the fields go; what is not here is CEF's or nothing of ours.
+/// Where the fields go; what is not here is CEF's, LEEF's or nothing of ours.
 const PART: Named = |key| {
     Some(match key {
         b"timestamp" => Part::Epoch,
@@ -51,7 +51,7 @@ const PART: Named = |key| {
         b"conn_duration" | b"session_duration" => Part::Duration,
         b"useragent" | b"user_agent" => Part::Agent,
         b"referer" => Part::Referrer,
-        _ => return cef::part(key),
+        _ => return cef::part(key).or_else(|| leef::part(key)),
     })
 };
 

@@ -3,7 +3,7 @@
 //!
 //! Times without zone are in the zone that the feed was given, which is the source's.
 
-use super::cef;
+use super::{cef, leef};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
@@ -28,7 +28,7 @@ pub(super) static ZSCALER: LineFormat = LineFormat {
     },
 };
 
-/// Where the fields go; what is not here is CEF's or nothing of ours.
+/// Where the fields go; what is not here is CEF's, LEEF's or nothing of ours.
 const PART: Named = |key| {
     Some(match key {
         b"epochtime" | b"epoch" => Part::Epoch,
@@ -57,7 +57,7 @@ const PART: Named = |key| {
         b"dns_req" | b"req" => Part::Qname,
         b"dns_reqtype" | b"reqtype" => Part::Qtype,
         b"dns_resp" | b"res" => Part::Answer,
-        _ => return cef::part(key),
+        _ => return cef::part(key).or_else(|| leef::part(key)),
     })
 };
 

@@ -206,10 +206,14 @@ impl<'a> Said<'a> {
     /// The account, if one is named.
     pub(in crate::logs) fn account(&self) -> Option<AccountText> {
         let name = self.text(Part::User);
-        let nobody = NOBODY
-            .iter()
-            .any(|word| name.trim().eq_ignore_ascii_case(word));
-        (!nobody).then(|| AccountText::new(name.trim())).flatten()
+        let name = name.trim();
+        // `Joe Bloggs (j.bloggs)`: the account stands in the brackets.
+        let within = name
+            .strip_suffix(')')
+            .and_then(|name| name.rsplit_once(" ("));
+        let name = within.map_or(name, |(_, account)| account);
+        let nobody = NOBODY.iter().any(|word| name.eq_ignore_ascii_case(word));
+        (!nobody).then(|| AccountText::new(name)).flatten()
     }
 
     /// What was done, by the word in `Action`.
@@ -530,7 +534,16 @@ fn answers(text: Cow<'_, str>) -> Vec<crate::record::Word<'_>> {
 fn stands_for_nothing(value: &[u8]) -> bool {
     matches!(
         value,
-        b"" | b"-" | b"N/A" | b"n/a" | b"NA" | b"(null)" | b"null" | b"(empty)" | b"\"\"" | b"--"
+        b"" | b"-"
+            | b"N/A"
+            | b"n/a"
+            | b"NA"
+            | b"(null)"
+            | b"None"
+            | b"null"
+            | b"(empty)"
+            | b"\"\""
+            | b"--"
     )
 }
 

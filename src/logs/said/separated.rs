@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
                 None => return inner.get(..at),
                 Some(next) => {
                     let after = inner.get(at + 1..)?;
-                    let after = if *next == b' ' {
+                    let after = if *next == b' ' && self.mark != b' ' {
                         after.trim_ascii_start()
                     } else {
                         after
