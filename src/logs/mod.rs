@@ -19,6 +19,7 @@ mod lines;
 mod pairs;
 /// Registers as CSV.
 pub mod registers;
+mod said;
 mod squid;
 mod stamps;
 mod syslog;

@@ -3,21 +3,63 @@
 use super::format::LogFormat;
 
 mod bind_query;
+mod cef;
+mod checkpoint;
+mod cisco_asa;
+mod cisco_wsa;
+mod cloudflare_gateway;
+mod combined;
 mod dnsmasq;
+mod e2guardian;
+mod exchange;
+mod exim;
+mod forcepoint;
+mod fortigate;
 mod freeradius_log;
+mod haproxy;
+mod iptables;
 mod isc_dhcpd;
+mod juniper_srx;
 mod kea_leases;
 mod kea_log;
+mod leef;
+mod mikrotik;
+mod netskope;
+mod paloalto;
+mod pfsense_filterlog;
+mod postfix;
 mod radacct_csv;
 mod radius_detail;
+mod sonicwall;
+mod sophos;
 mod squid_combined;
 mod squid_native;
+mod stormshield;
+mod suricata_eve;
+mod threeproxy;
+mod umbrella;
 mod unbound;
+mod w3c;
+mod watchguard;
+mod zeek;
+mod zscaler;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &checkpoint::CHECKPOINT,
+    &cisco_asa::CISCO_ASA,
+    &cisco_wsa::CISCO_WSA,
+    &cloudflare_gateway::CLOUDFLARE_GATEWAY,
+    &combined::COMBINED,
+    &e2guardian::E2GUARDIAN,
+    &exchange::Exchange,
+    &exim::Exim,
+    &forcepoint::FORCEPOINT,
+    &fortigate::FORTIGATE,
+    &haproxy::HAPROXY,
+    &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
     &kea_leases::KeaLeases,
     &kea_log::KeaLog,
@@ -27,6 +69,24 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &bind_query::BIND_QUERY,
     &unbound::UNBOUND,
     &dnsmasq::Dnsmasq,
+    &juniper_srx::JUNIPER_SRX,
+    &mikrotik::MIKROTIK,
+    &netskope::NETSKOPE,
+    &paloalto::PALOALTO,
+    &pfsense_filterlog::PFSENSE_FILTERLOG,
+    &postfix::Postfix,
+    &sonicwall::SONICWALL,
+    &sophos::SOPHOS,
+    &stormshield::STORMSHIELD,
+    &suricata_eve::SURICATA_EVE,
+    &threeproxy::THREEPROXY,
+    &umbrella::UMBRELLA,
+    &w3c::W3c,
+    &watchguard::WATCHGUARD,
+    &zeek::Zeek,
+    &zscaler::ZSCALER,
+    &cef::CEF,
+    &leef::LEEF,
 ];
 
 /// The format with this name.
