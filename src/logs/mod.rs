@@ -16,6 +16,8 @@ pub mod framing;
 mod given;
 mod json;
 mod lines;
+/// Formats described in the configuration.
+pub mod mapping;
 mod pairs;
 /// Registers as CSV.
 pub mod registers;

@@ -1,18 +1,24 @@
 //! The formats, and the list that names them all. To add one: its file, `mod x;` and `&x::X`.
 
 use super::format::LogFormat;
+use super::mapping::PRESETS;
 
 mod bind_query;
 mod dnsmasq;
 mod freeradius_log;
 mod isc_dhcpd;
+mod isc_leases;
 mod kea_leases;
 mod kea_log;
+mod openvpn;
 mod radacct_csv;
 mod radius_detail;
 mod squid_combined;
 mod squid_native;
+mod sshd_pam;
 mod unbound;
+mod windows_dhcp;
+mod windows_security;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
@@ -24,9 +30,20 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &radius_detail::RadiusDetail,
     &radacct_csv::RadacctCsv,
     &freeradius_log::FREERADIUS_LOG,
+    &isc_leases::IscLeases,
+    &windows_dhcp::WINDOWS_DHCP,
+    &windows_security::WindowsSecurity,
+    &openvpn::OPENVPN,
+    &sshd_pam::SSHD_PAM,
     &bind_query::BIND_QUERY,
     &unbound::UNBOUND,
     &dnsmasq::Dnsmasq,
+    &PRESETS[0],
+    &PRESETS[1],
+    &PRESETS[2],
+    &PRESETS[3],
+    &PRESETS[4],
+    &PRESETS[5],
 ];
 
 /// The format with this name.
