@@ -6,6 +6,7 @@
 
 mod cells;
 mod columns;
+mod corrected;
 mod envelope;
 mod fields;
 mod format;
@@ -28,8 +29,9 @@ mod times;
 mod urls;
 mod xml;
 
+pub use corrected::{Corrections, Distrusted, reader};
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
-pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest};
+pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
 pub use registers::{RegisterError, RegisterFrame, read_register};
 

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod deposit;
+pub mod formats;
 pub mod history;
 pub mod ingest;
 pub mod input;

@@ -53,15 +53,24 @@ pub fn format(name: &str) -> Option<&'static dyn LogFormat> {
 
 /// The format that these lines, the first of a source, look most like, and how much, 0 to 100. Nothing if they look like none.
 pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
+    likenesses(sample, &[]).first().copied()
+}
+
+/// Every format that these lines look like, the likeliest first, each with its likeness. An operator's own formats come before ours where they tie.
+pub fn likenesses(
+    sample: &[&[u8]],
+    own: &[&'static dyn LogFormat],
+) -> Vec<(&'static dyn LogFormat, u8)> {
     let sample = sample.get(..SAMPLE_LINES).unwrap_or(sample);
-    let mut best: Option<(&'static dyn LogFormat, u8)> = None;
-    for format in FORMATS.iter().copied() {
-        let likeness = format.likeness(sample);
-        if likeness >= LEAST_LIKENESS && best.is_none_or(|(_, most)| likeness > most) {
-            best = Some((format, likeness));
-        }
-    }
-    best
+    let mut found: Vec<_> = own
+        .iter()
+        .chain(FORMATS)
+        .map(|format| (*format, format.likeness(sample)))
+        .filter(|(_, likeness)| *likeness >= LEAST_LIKENESS)
+        .collect();
+    // The sort keeps the order of those that tie.
+    found.sort_by_key(|(_, likeness)| std::cmp::Reverse(*likeness));
+    found
 }
 
 /// The share of the lines of a sample that `is_ours`, 0 to 100; blank lines and `#` comments do not count.

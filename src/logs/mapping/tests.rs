@@ -25,7 +25,7 @@ fn told(mapping: Mapping, lines: &[&str]) -> Vec<String> {
             };
             let object = row.object(place, &event, true);
             let from = object.find("\"time\"").or(object.find("\"from\"")).unwrap();
-            records.push(object[from..].to_owned());
+            records.push(object.split_at(from).1.to_owned());
         });
         match outcome {
             Outcome::Records => told.append(&mut records),
