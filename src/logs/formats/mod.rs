@@ -3,6 +3,7 @@
 use super::format::LogFormat;
 use super::mapping::PRESETS;
 
+mod adguard_home;
 mod bind_query;
 mod dnsmasq;
 mod freeradius_log;
@@ -10,14 +11,19 @@ mod isc_dhcpd;
 mod isc_leases;
 mod kea_leases;
 mod kea_log;
+mod linux_conntrack;
+mod nat_port_blocks;
 mod openvpn;
 mod radacct_csv;
 mod radius_detail;
 mod squid_combined;
 mod squid_native;
 mod sshd_pam;
+mod strongswan;
 mod unbound;
 mod windows_dhcp;
+mod windows_dns;
+mod windows_nps;
 mod windows_security;
 
 /// Every format, in the order in which ties of likeness are broken.
@@ -38,6 +44,12 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &bind_query::BIND_QUERY,
     &unbound::UNBOUND,
     &dnsmasq::Dnsmasq,
+    &windows_nps::WINDOWS_NPS,
+    &linux_conntrack::LinuxConntrack,
+    &nat_port_blocks::NatPortBlocks,
+    &windows_dns::WINDOWS_DNS,
+    &adguard_home::ADGUARD_HOME,
+    &strongswan::STRONGSWAN,
     &PRESETS[0],
     &PRESETS[1],
     &PRESETS[2],

@@ -23,6 +23,7 @@ use crate::record::{Event, IgnoreReason, RejectReason};
 
 pub(super) use presets::PRESETS;
 use values::Values;
+pub(super) use values::protocol;
 
 /// How a line holds its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
