@@ -4,7 +4,11 @@ use super::format::LogFormat;
 use super::mapping::PRESETS;
 
 mod adguard_home;
+mod aruba_controller;
 mod bind_query;
+mod captive_portal;
+mod cisco_ise;
+mod cisco_meraki;
 mod dnsmasq;
 mod freeradius_log;
 mod isc_dhcpd;
@@ -50,6 +54,10 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &windows_dns::WINDOWS_DNS,
     &adguard_home::ADGUARD_HOME,
     &strongswan::STRONGSWAN,
+    &cisco_ise::CISCO_ISE,
+    &aruba_controller::ARUBA_CONTROLLER,
+    &cisco_meraki::CISCO_MERAKI,
+    &captive_portal::CAPTIVE_PORTAL,
     &PRESETS[0],
     &PRESETS[1],
     &PRESETS[2],
