@@ -37,3 +37,5 @@ pub use registers::{RegisterError, RegisterFrame, read_register};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_cases;
