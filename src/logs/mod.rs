@@ -20,6 +20,7 @@ mod lines;
 /// Formats described in the configuration.
 pub mod mapping;
 mod pairs;
+mod mis;
 /// Registers as CSV.
 pub mod registers;
 mod squid;
@@ -33,6 +34,7 @@ pub use corrected::{Corrections, Distrusted, reader};
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
 pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
+pub use mis::MisExport;
 pub use registers::{RegisterError, RegisterFrame, read_register};
 
 #[cfg(test)]
