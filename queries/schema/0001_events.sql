@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS flows
     http_path String CODEC(ZSTD(3)),
     http_user_agent String CODEC(ZSTD(3)),
     account_token LowCardinality(String),
+    action LowCardinality(String),
     INDEX by_src_ip src_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_dst_ip dst_ip TYPE bloom_filter GRANULARITY 1,
     INDEX by_server_name server_name TYPE bloom_filter GRANULARITY 1

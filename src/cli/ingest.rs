@@ -12,9 +12,9 @@ use crate::ledger::FrameNonces;
 use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
 use crate::pipeline::formats;
-use crate::pipeline::history::History;
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::{InputName, Opened};
+use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
@@ -75,13 +75,23 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return formats.list(context);
     }
     args.output.check()?;
-    let counts = match args.output.format(context) {
-        Some(format) => print(args, context, &formats, format)?,
-        None => store(args, context, &formats)?,
-    };
-    args.output.write_counts(&counts_json(&counts))?;
+    if let Some(format) = args.output.format(context) {
+        let counts = print(args, context, &formats, format)?;
+        args.output.write_counts(&counts_json(&counts))?;
+        context.tell(sentence(&counts));
+        return Ok(Exit::Done);
+    }
+    // What was stored before something failed is told too.
+    let mut total = (Counts::default(), Left::default());
+    let stored = store(args, context, &formats, &mut total);
+    let (counts, left) = total;
+    let mut json = counts_json(&counts);
+    json["spooled"] = left.frames.into();
+    json["dropped"] = left.dropped.counts.read.into();
+    args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
-    Ok(Exit::Done)
+    stored?;
+    context.arrived(&left)
 }
 
 /// The formats at hand, and what the person and the configuration say of the sources.
@@ -246,7 +256,12 @@ fn print(
     Ok(total)
 }
 
-fn store(args: &Args, context: &Context, formats: &Formats<'_>) -> anyhow::Result<Counts> {
+fn store(
+    args: &Args,
+    context: &Context,
+    formats: &Formats<'_>,
+    total: &mut (Counts, Left),
+) -> anyhow::Result<()> {
     anyhow::ensure!(
         args.rejects.is_none(),
         "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
@@ -256,20 +271,21 @@ fn store(args: &Args, context: &Context, formats: &Formats<'_>) -> anyhow::Resul
     let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
     let told_to_stop = stop::when_told()?;
-    let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
-        let _one_at_a_time = name
-            .is_regular()
-            .then(|| sources::lock_files(&context.places.data, &deposit))
-            .transpose()?;
+        let _one_at_a_time = if name.is_regular() {
+            Some(sources::lock_files(&context.places.data, &deposit)?)
+        } else {
+            deposit.finish()?;
+            None
+        };
         let progress = Progress::of(context, &name);
         let settings = formats.settings(&name)?;
         let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
             continue;
         };
         let resolved = if name.is_regular() {
-            let history = History::of(deposit.ledger.entries()?);
+            let history = deposit.history()?;
             let identity = name.identify(history.points())?;
             let id = workshop.keys.id();
             sources::of_file(&identity, &history, SourceKind::LogFile, format.name(), id)
@@ -277,7 +293,7 @@ fn store(args: &Args, context: &Context, formats: &Formats<'_>) -> anyhow::Resul
             sources::of_session(SourceId(keys::random()?), SourceKind::Stream, format.name())
         };
         if resolved.complete {
-            total.add(&resolved.counts_when_complete());
+            total.0.add(&resolved.counts_when_complete());
             continue;
         }
         let reading = LogReading {
@@ -287,7 +303,7 @@ fn store(args: &Args, context: &Context, formats: &Formats<'_>) -> anyhow::Resul
             told_to_stop: told_to_stop.clone(),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
-        let counts = reading.store(
+        let (counts, left) = reading.store(
             input,
             &resolved.source,
             resolved.stored_bytes,
@@ -295,9 +311,10 @@ fn store(args: &Args, context: &Context, formats: &Formats<'_>) -> anyhow::Resul
             nonces,
             &deposit,
         )?;
-        total.add(&counts);
+        total.0.add(&counts);
+        total.1.add(left);
     }
-    Ok(total)
+    Ok(())
 }
 
 fn reject_file(

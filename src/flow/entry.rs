@@ -242,7 +242,7 @@ impl Entry {
             dst_payload_bytes: dst.payload_bytes,
             src_tcp_flags: src.flags,
             dst_tcp_flags: dst.flags,
-            end_reason: reason,
+            end_reason: Some(reason),
             vlans,
             tunnel,
             community_id: if self.is_portless {
@@ -269,6 +269,7 @@ impl Entry {
             http_path: facts.http_path,
             http_user_agent: facts.http_user_agent,
             account_token: None,
+            action: None,
         };
         MeteredFlow {
             first_frame: self.first_frame,
