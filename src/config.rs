@@ -2,6 +2,7 @@
 //!
 //! Order: flag, then `INVIGIL_*`, then the file, then a safe default. Unknown keys are refused.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -49,6 +50,79 @@ pub struct Config {
     pub report: ReportConfig,
     /// How long data is kept.
     pub retention: RetentionConfig,
+    /// What is known of the logs that are read.
+    pub logs: LogsConfig,
+}
+
+/// What is known of the logs that are read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// What the operator knows of single sources.
+    pub source: Vec<LogSource>,
+    /// Formats in words, for logs that the program does not know.
+    pub mapping: Vec<LogMapping>,
+}
+
+/// What the operator knows of sources with such a name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSource {
+    /// The file's name; `*` stands for any characters. The first that fits counts.
+    pub files: String,
+    /// Its format, where it is not to be told from the lines.
+    pub format: Option<String>,
+    /// The zone of times that name none.
+    pub zone: Option<String>,
+    /// By how many seconds its clock is ahead; negative if it is behind.
+    #[serde(default)]
+    pub clock_ahead_seconds: f64,
+    /// Fields that are not to be believed, such as `account`.
+    #[serde(default)]
+    pub distrust: Vec<String>,
+}
+
+/// A format in words.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogMapping {
+    /// Its name, for `--format`.
+    pub name: String,
+    /// `csv`, `tsv`, `pairs`, `json` or `w3c`.
+    pub shape: String,
+    /// What stands between cells, where it is neither comma nor tab.
+    pub separator: Option<char>,
+    /// Whether the first line names the columns.
+    #[serde(default = "yes")]
+    pub heading: bool,
+    /// `web_hit`, `dns_query`, `sign_in`, `lease` or `translation`.
+    pub record: String,
+    /// Whether the day stands before the month in dates of numbers.
+    #[serde(default = "yes")]
+    pub day_first: bool,
+    /// For each field of the record the column that holds it: its name, its place from 1, or several to choose from.
+    pub fields: BTreeMap<String, ColumnChoice>,
+    /// What the source's own words for actions and events mean.
+    #[serde(default)]
+    pub words: BTreeMap<String, String>,
+    /// The event of a line that names none.
+    pub event: Option<String>,
+}
+
+/// Which column holds a field.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum ColumnChoice {
+    /// The one in this place, from 1.
+    Place(usize),
+    /// The one with this name.
+    Name(String),
+    /// The first of these that has something.
+    Several(Vec<ColumnChoice>),
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Who runs this.
@@ -430,6 +504,10 @@ mod tests {
         let config: Config = toml::from_str(&all).unwrap();
         assert_eq!(config.report.schedule.len(), 1);
         assert_eq!(config.store.key.len(), 1);
+        assert_eq!(
+            (config.logs.source.len(), config.logs.mapping.len()),
+            (1, 1)
+        );
         assert_eq!(config.store.database.as_deref(), Some("invigil"));
         assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
         assert_eq!(config.retention.tables.len(), 1);

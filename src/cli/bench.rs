@@ -116,8 +116,10 @@ fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<M
 
 fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured>> {
     let format = if format == "auto" {
-        detect(name.open()?)?
+        detect(name.open()?, &[])?
             .0
+            .first()
+            .map(|(format, _)| *format)
             .with_context(|| format!("cannot tell the format of {name}: name one with --format"))?
     } else {
         logs::format(format).with_context(|| format!("there is no log format {format:?}"))?
@@ -126,6 +128,7 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
         zone: TimeZone::UTC,
         reference: clock::now(),
         fold: Fold::First,
+        corrections: logs::Corrections::default(),
     };
     let lists = ListIndex::default();
     let mut units = 0;

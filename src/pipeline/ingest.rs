@@ -63,7 +63,7 @@ impl LogReading<'_> {
     ) -> Result<Counts, PipelineError> {
         let torn = input.torn.clone();
         let mut framer = Framer::new(input.reader, self.format.framing());
-        let mut reader = self.format.reader(self.settings);
+        let mut reader = crate::logs::reader(self.format, self.settings);
         let mut counts = Counts::default();
         let mut block = Block::new();
         while framer
@@ -339,7 +339,7 @@ impl<'a> BatchMaker<'a> {
             stored_bytes,
             may_grow: source.kind == SourceKind::LogFile,
             names,
-            reader: reading.format.reader(reading.settings),
+            reader: crate::logs::reader(reading.format, reading.settings),
             tree: FrameTree::new(nonces),
             originals: Batch::default(),
             batch: Prepared::of(source),
@@ -525,10 +525,14 @@ fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {
         .unwrap_or(rest)
 }
 
-/// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.
+/// Formats that lines look like, the likeliest first, each with its likeness in percent.
+pub type Likenesses = Vec<(&'static dyn LogFormat, u8)>;
+
+/// Tells what a log's first lines look like, among the operator's own formats and ours. The input comes back whole; `None` if it is empty.
 pub fn detect(
     mut input: Opened,
-) -> Result<(Option<&'static dyn LogFormat>, Option<Opened>), PipelineError> {
+    own: &[&'static dyn LogFormat],
+) -> Result<(Likenesses, Option<Opened>), PipelineError> {
     let mut start = Vec::new();
     let limit = crate::logs::framing::BLOCK_SIZE as u64;
     input
@@ -538,7 +542,7 @@ pub fn detect(
         .read_to_end(&mut start)
         .map_err(|error| input.name.error(error))?;
     if start.is_empty() && !input.torn.is_set() {
-        return Ok((None, None));
+        return Ok((Vec::new(), None));
     }
     let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
     // The last piece is a line cut off, unless the source ends there.
@@ -550,7 +554,7 @@ pub fn detect(
         .take(crate::logs::SAMPLE_LINES)
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .collect();
-    let format = crate::logs::likeliest(&lines).map(|(format, _)| format);
+    let found = crate::logs::likenesses(&lines, own);
     input.reader = Box::new(std::io::Cursor::new(start).chain(input.reader));
-    Ok((format, Some(input)))
+    Ok((found, Some(input)))
 }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod collect;
 pub mod deposit;
 pub mod door;
+pub mod formats;
 pub mod history;
 pub mod ingest;
 pub mod input;
