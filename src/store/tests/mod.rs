@@ -7,6 +7,7 @@ mod front;
 mod owner;
 mod queries;
 mod round_trip;
+mod saved_states;
 mod schema;
 mod server;
 mod views;
