@@ -9,6 +9,7 @@ mod guests;
 mod owner;
 mod queries;
 mod round_trip;
+mod saved_states;
 mod schema;
 mod server;
 mod views;
