@@ -58,7 +58,7 @@ pub struct Provider {
 }
 
 /// Where records are stored.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// A ClickHouse server, such as `https://clickhouse.example:8443`; none for the embedded engine.
@@ -69,6 +69,18 @@ pub struct StoreConfig {
     pub password_file: Option<PathBuf>,
     /// The database; `invigil` if not said.
     pub database: Option<String>,
+    /// Certificates in PEM that alone are trusted, for a server with a certificate of one's own authority.
+    pub ca_file: Option<PathBuf>,
+    /// Whether what goes there and back is compressed; it is if not said.
+    pub compress: Option<bool>,
+    /// How long a connection may take to stand, in seconds; 10 if not said.
+    pub connect_seconds: Option<u32>,
+    /// How long an answer may take to begin, and rows to be acknowledged, in seconds; 600 if not said.
+    pub answer_seconds: Option<u32>,
+    /// How long there may be nothing between two pieces of an answer, in seconds; 120 if not said.
+    pub between_seconds: Option<u32>,
+    /// How many bytes may wait in the spool while the store is away, of all sources together.
+    pub spool_bytes: u64,
 }
 
 /// How packets are read.
@@ -172,6 +184,23 @@ impl Default for Provider {
         Provider {
             name: "unnamed provider".to_owned(),
             ledger_origin: "invigil.example/ledger".to_owned(),
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig {
+            url: None,
+            user: None,
+            password_file: None,
+            database: None,
+            ca_file: None,
+            compress: None,
+            connect_seconds: None,
+            answer_seconds: None,
+            between_seconds: None,
+            spool_bytes: 4 << 30,
         }
     }
 }

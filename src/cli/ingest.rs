@@ -11,9 +11,9 @@ use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
-use crate::pipeline::history::History;
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::{InputName, Opened};
+use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::sources;
@@ -74,13 +74,23 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let settings = settings(args, context)?;
     args.output.check()?;
-    let counts = match args.output.format(context) {
-        Some(format) => print(args, context, &settings, format)?,
-        None => store(args, context, &settings)?,
-    };
-    args.output.write_counts(&counts_json(&counts))?;
+    if let Some(format) = args.output.format(context) {
+        let counts = print(args, context, &settings, format)?;
+        args.output.write_counts(&counts_json(&counts))?;
+        context.tell(sentence(&counts));
+        return Ok(Exit::Done);
+    }
+    // What was stored before something failed is told too.
+    let mut total = (Counts::default(), Left::default());
+    let stored = store(args, context, &settings, &mut total);
+    let (counts, left) = total;
+    let mut json = counts_json(&counts);
+    json["spooled"] = left.frames.into();
+    json["dropped"] = left.dropped.counts.read.into();
+    args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
-    Ok(Exit::Done)
+    stored?;
+    context.arrived(&left)
 }
 
 fn list_formats(context: &Context) -> anyhow::Result<Exit> {
@@ -170,7 +180,12 @@ fn print(
     Ok(total)
 }
 
-fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::Result<Counts> {
+fn store(
+    args: &Args,
+    context: &Context,
+    settings: &SourceSettings,
+    total: &mut (Counts, Left),
+) -> anyhow::Result<()> {
     anyhow::ensure!(
         args.rejects.is_none(),
         "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
@@ -180,19 +195,20 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
     let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
     let told_to_stop = stop::when_told()?;
-    let mut total = Counts::default();
     for path in &args.files {
         let name = InputName::of(path);
-        let _one_at_a_time = name
-            .is_regular()
-            .then(|| sources::lock_files(&context.places.data, &deposit))
-            .transpose()?;
+        let _one_at_a_time = if name.is_regular() {
+            Some(sources::lock_files(&context.places.data, &deposit)?)
+        } else {
+            deposit.finish()?;
+            None
+        };
         let progress = Progress::of(context, &name);
         let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
             continue;
         };
         let resolved = if name.is_regular() {
-            let history = History::of(deposit.ledger.entries()?);
+            let history = deposit.history()?;
             let identity = name.identify(history.points())?;
             let id = workshop.keys.id();
             sources::of_file(&identity, &history, SourceKind::LogFile, format.name(), id)
@@ -200,7 +216,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             sources::of_session(SourceId(keys::random()?), SourceKind::Stream, format.name())
         };
         if resolved.complete {
-            total.add(&resolved.counts_when_complete());
+            total.0.add(&resolved.counts_when_complete());
             continue;
         }
         let reading = LogReading {
@@ -210,7 +226,7 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             told_to_stop: told_to_stop.clone(),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
-        let counts = reading.store(
+        let (counts, left) = reading.store(
             input,
             &resolved.source,
             resolved.stored_bytes,
@@ -218,9 +234,10 @@ fn store(args: &Args, context: &Context, settings: &SourceSettings) -> anyhow::R
             nonces,
             &deposit,
         )?;
-        total.add(&counts);
+        total.0.add(&counts);
+        total.1.add(left);
     }
-    Ok(total)
+    Ok(())
 }
 
 /// The format that was named, or the one that the first lines look like; nothing for an empty input.

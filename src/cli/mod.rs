@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bench;
 pub mod capture;
+pub mod collect;
 pub mod completions;
 pub mod context;
 pub mod evidence;
@@ -16,6 +17,7 @@ pub mod query;
 pub mod register;
 pub mod report;
 pub mod store;
+mod store_check;
 pub mod who;
 
 use std::io::Write;
@@ -23,8 +25,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::pipeline::PipelineError;
 use crate::pipeline::output::printable;
+use crate::pipeline::{PipelineError, is_disk_full};
+use crate::store::StoreError;
 
 use context::{Context, Exit, GlobalArgs};
 
@@ -47,6 +50,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Capture(capture::Args),
+    Collect(collect::Args),
     Ingest(ingest::Args),
     Register(register::Args),
     Lists(lists::Args),
@@ -81,8 +85,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             drop(writeln!(
                 std::io::stderr().lock(),
-                "invigil: {}",
-                printable(&format!("{error:#}"))
+                "invigil: {}{}",
+                printable(&format!("{error:#}")),
+                remedy(&error)
             ));
             let sums = error
                 .chain()
@@ -103,6 +108,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.global)?;
     match &cli.command {
         Command::Capture(args) => capture::run(args, &context),
+        Command::Collect(args) => collect::run(args, &context),
         Command::Ingest(args) => ingest::run(args, &context),
         Command::Register(args) => register::run(args, &context),
         Command::Lists(args) => lists::run(args, &context),
@@ -116,6 +122,20 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
         Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// What to do about a full disk, whatever it was that found it full.
+fn remedy(error: &anyhow::Error) -> &'static str {
+    let is_full = error.chain().any(|cause| {
+        let of_ours = cause.downcast_ref().is_some_and(is_disk_full);
+        of_ours || cause.downcast_ref().is_some_and(StoreError::is_out_of_room)
+    });
+    match is_full {
+        true => {
+            "\nmake room on that disk, then run the same command again: what is stored is known, and nothing is stored twice"
+        }
+        false => "",
     }
 }
 

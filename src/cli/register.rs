@@ -9,7 +9,6 @@ use jiff::tz::TimeZone;
 
 use crate::keys::Purpose;
 use crate::ledger::FrameNonces;
-use crate::pipeline::history::History;
 use crate::pipeline::input::InputName;
 use crate::pipeline::registers::RegisterImport;
 use crate::pipeline::sources;
@@ -78,7 +77,7 @@ fn import(
     let workshop = context.workshop()?;
     let deposit = workshop.deposit();
     let _one_at_a_time = sources::lock_files(&context.places.data, &deposit)?;
-    let history = History::of(deposit.ledger.entries()?);
+    let history = deposit.history()?;
     let identity = name.identify(history.points())?;
     let resolved = sources::of_whole_file(
         &identity,
@@ -100,13 +99,13 @@ fn import(
         zone: &zone,
     };
     let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
-    let counts = register.store(&bytes, &mut context.names()?, nonces, &deposit)?;
+    let (counts, left) = register.store(&bytes, &mut context.names()?, nonces, &deposit)?;
     if let Some(path) = counts_file {
         std::fs::write(path, format!("{}\n", counts_json(&counts)))
             .with_context(|| format!("cannot write the counts to {}", path.display()))?;
     }
     context.tell(format!("{kind}: {}", sentence(&counts)));
-    Ok(Exit::Done)
+    context.arrived(&left)
 }
 
 fn list(kind: RegisterKind, context: &Context) -> anyhow::Result<Exit> {

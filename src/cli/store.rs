@@ -14,7 +14,7 @@ use super::context::{Context, Exit};
 /// The store: its state, its schema, the engine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store engine"
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store check --mend\n  invigil store engine"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -37,6 +37,15 @@ enum Action {
         #[arg(long, value_name = "FILE", requires = "listen")]
         key_file: Option<PathBuf>,
     },
+    /// Compare the store, the originals and the spool with the ledger; exit 3 if they do not agree.
+    Check {
+        /// Mend what can be mended: store what waits, make rows again from their originals, take rows away that no
+        /// batch covers. Each mending is an entry in the ledger.
+        #[arg(long)]
+        mend: bool,
+    },
+    /// Store what waits in the spool for a store that was away.
+    Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
     Engine,
 }
@@ -47,23 +56,30 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         Action::Status => status(context),
         Action::Migrate => {
             let store = context.store()?;
-            store.migrate()?;
+            for applied in store.migrate()? {
+                context.tell(format!("made again: {}", applied.id));
+            }
             context.tell("the schema is up to date");
             Ok(Exit::Done)
         }
         Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
+        Action::Check { mend } => super::store_check::run(*mend, context),
+        Action::Replay => replay(context),
         Action::Engine => engine(context),
     }
 }
 
 fn status(context: &Context) -> anyhow::Result<Exit> {
     let store = context.store()?;
+    let drift = store.drift()?;
     let questions: Vec<_> = ["store/tables", "store/sources"]
         .iter()
         .filter_map(|id| query(id))
         .collect();
     if context.json {
         let mut all = serde_json::Map::new();
+        let drift: Vec<_> = drift.iter().map(ToString::to_string).collect();
+        all.insert("drift".to_owned(), drift.into());
         for sql in questions {
             let rows: Vec<serde_json::Value> = store.rows(sql, &Params::new())?;
             all.insert(
@@ -76,6 +92,13 @@ fn status(context: &Context) -> anyhow::Result<Exit> {
     }
     for sql in questions {
         super::query::print(context, &store, sql, &Params::new())?;
+    }
+    // What is told at each opening was told already.
+    for drift in drift
+        .iter()
+        .filter(|drift| !store.notices().contains(&drift.to_string()))
+    {
+        context.warn(format!("store: {drift}"));
     }
     Ok(Exit::Done)
 }
@@ -112,6 +135,14 @@ fn key_of(file: &Path) -> anyhow::Result<zeroize::Zeroizing<String>> {
     Ok(std::fs::read_to_string(file)
         .with_context(unreadable)?
         .into())
+}
+
+fn replay(context: &Context) -> anyhow::Result<Exit> {
+    let workshop = context.workshop()?;
+    let left = workshop.deposit().finish()?;
+    let exit = context.arrived(&left)?;
+    context.tell("nothing waits in the spool");
+    Ok(exit)
 }
 
 fn engine(context: &Context) -> anyhow::Result<Exit> {

@@ -242,7 +242,7 @@ impl Entry {
             dst_payload_bytes: dst.payload_bytes,
             src_tcp_flags: src.flags,
             dst_tcp_flags: dst.flags,
-            end_reason: reason,
+            end_reason: Some(reason),
             vlans,
             tunnel,
             community_id: if self.is_portless {

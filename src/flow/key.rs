@@ -35,22 +35,35 @@ impl Key {
     /// The key of a packet, and which end sent it.
     #[inline]
     pub(super) fn of(packet: &Decoded<'_>) -> (Key, End) {
-        let (src_port, dst_port, is_one_way) = match packet.icmp {
-            Some((kind, code)) => icmp_ports(packet.protocol, kind, code),
-            None => (packet.src_port, packet.dst_port, false),
+        let ports = [packet.src_port, packet.dst_port];
+        Key::between(packet.src, packet.dst, ports, packet.protocol, packet.icmp)
+    }
+
+    /// The key of what one end sent to another, and which end of it that was.
+    #[inline]
+    pub(super) fn between(
+        src: u128,
+        dst: u128,
+        ports: [u16; 2],
+        protocol: u8,
+        icmp: Option<(u8, u8)>,
+    ) -> (Key, End) {
+        let (src_port, dst_port, is_one_way) = match icmp {
+            Some((kind, code)) => icmp_ports(protocol, kind, code),
+            None => (ports[0], ports[1], false),
         };
-        let forward = is_one_way || (packet.src, src_port) <= (packet.dst, dst_port);
+        let forward = is_one_way || (src, src_port) <= (dst, dst_port);
         let (low, low_port, high, high_port, from) = if forward {
-            (packet.src, src_port, packet.dst, dst_port, End::Low)
+            (src, src_port, dst, dst_port, End::Low)
         } else {
-            (packet.dst, dst_port, packet.src, src_port, End::High)
+            (dst, dst_port, src, src_port, End::High)
         };
         let key = Key {
             low: halves(low),
             high: halves(high),
             low_port,
             high_port,
-            protocol: packet.protocol,
+            protocol,
         };
         (key, from)
     }

@@ -8,6 +8,7 @@ mod bytes;
 mod community_id;
 mod decode;
 mod entry;
+pub mod export;
 mod fragments;
 mod key;
 mod stream;

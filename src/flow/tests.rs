@@ -216,7 +216,7 @@ fn without_room_the_quietest_flow_ends() {
     meter.finish(&mut out);
     let ended: Vec<(u16, EndReason)> = out
         .iter()
-        .map(|metered| (metered.flow.src_port, metered.flow.end_reason))
+        .map(|metered| (metered.flow.src_port, metered.flow.end_reason.unwrap()))
         .collect();
     assert_eq!(
         ended,

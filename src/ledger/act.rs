@@ -43,6 +43,14 @@ pub enum Act {
     Migrated(Migrated),
     /// Content from the wire is kept from now on; the legal basis lies in the private record.
     ContentKept(ContentKept),
+    /// The store was away: a batch waits in the spool. It is stored when `BatchIngested` says so.
+    BatchSpooled(BatchSpooled),
+    /// Store and spool had no room: a batch that can not be read again was lost.
+    BatchDropped(BatchDropped),
+    /// The store, the originals and the ledger did not agree, and were mended.
+    Mended(Mended),
+    /// The clock of the machine was put back: entries after this one are dated earlier than those before it.
+    ClockPutBack(ClockPutBack),
 }
 
 impl Act {
@@ -63,6 +71,10 @@ impl Act {
             Act::ReportWritten(_) => "report_written",
             Act::Migrated(_) => "migrated",
             Act::ContentKept(_) => "content_kept",
+            Act::BatchSpooled(_) => "batch_spooled",
+            Act::BatchDropped(_) => "batch_dropped",
+            Act::Mended(_) => "mended",
+            Act::ClockPutBack(_) => "clock_put_back",
         }
     }
 }
@@ -114,6 +126,9 @@ pub struct BatchIngested {
     pub reasons: BTreeMap<String, u64>,
     /// The root over the batch's frames.
     pub root: Digest,
+    /// What was stored of it in each table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, RowsOf>,
     /// The earliest time in the batch, if any frame had one.
     #[serde(with = "moment_if_any")]
     pub first_time: Option<Timestamp>,
@@ -122,6 +137,37 @@ pub struct BatchIngested {
     pub last_time: Option<Timestamp>,
     /// The version of the program.
     pub tool_version: String,
+}
+
+/// The rows of a batch in one table, as far as they can be told from others without being kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsOf {
+    /// How many.
+    pub rows: u64,
+    /// The sum over `frame * frame * 31 + frame + ordinal` of them, modulo 2 to the 32: a row that stands twice does
+    /// not make up for one that is missing.
+    pub places: u64,
+}
+
+impl RowsOf {
+    /// Adds a row.
+    pub fn add(&mut self, frame: u64, ordinal: u32) {
+        let place = frame
+            .wrapping_mul(frame)
+            .wrapping_mul(31)
+            .wrapping_add(frame)
+            .wrapping_add(u64::from(ordinal));
+        self.add_all(RowsOf {
+            rows: 1,
+            places: place & u64::from(u32::MAX),
+        });
+    }
+
+    /// Adds the rows of another batch.
+    pub fn add_all(&mut self, other: RowsOf) {
+        self.rows += other.rows;
+        self.places = (self.places + other.places) & u64::from(u32::MAX);
+    }
 }
 
 impl BatchIngested {
@@ -143,6 +189,7 @@ impl BatchIngested {
             held: 0,
             reasons: BTreeMap::new(),
             root: Digest::default(),
+            rows: BTreeMap::new(),
             first_time: None,
             last_time: None,
             tool_version: String::new(),
@@ -322,6 +369,65 @@ pub struct ContentKept {
     /// Since when.
     #[serde(with = "moment")]
     pub since: Timestamp,
+}
+
+/// A batch waits in the spool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchSpooled {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Number of the batch's first frame.
+    pub first_frame: u64,
+    /// Number of its last line or packet.
+    pub last_frame: u64,
+    /// How many frames lie under `root`.
+    pub frames: u64,
+    /// The root over the batch's frames.
+    pub root: Digest,
+}
+
+/// A batch was lost for lack of room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchDropped {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Number of the batch's first frame.
+    pub first_frame: u64,
+    /// Number of its last line or packet.
+    pub last_frame: u64,
+    /// Frames read and lost.
+    pub read: u64,
+}
+
+/// Something that did not agree was mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mended {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// What was mended: a word such as `rows_missing`.
+    pub fault: String,
+    /// In which table; empty where it is none.
+    pub table: String,
+    /// From this frame.
+    pub first_frame: u64,
+    /// To this frame.
+    pub last_frame: u64,
+    /// How many rows were added or taken away.
+    pub rows: u64,
+}
+
+/// The clock of the machine was put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockPutBack {
+    /// The latest date in the ledger.
+    #[serde(with = "moment")]
+    pub latest: Timestamp,
+    /// What the clock says now.
+    #[serde(with = "moment")]
+    pub now: Timestamp,
 }
 
 /// Moments as RFC 3339 with six digits.

@@ -22,10 +22,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+pub(crate) use act::source as source_digits;
 pub use act::{
-    Act, AuditRun, BatchIngested, ContentKept, Exported, GateAnswered, ListLoaded, Migrated,
-    NameRevealed, RegisterImported, ReportWritten, RequestReceived, SearchRun, SourceClosed,
-    SourceOpened,
+    Act, AuditRun, BatchDropped, BatchIngested, BatchSpooled, ClockPutBack, ContentKept, Exported,
+    GateAnswered, ListLoaded, Mended, Migrated, NameRevealed, RegisterImported, ReportWritten,
+    RequestReceived, RowsOf, SearchRun, SourceClosed, SourceOpened,
 };
 pub use canonical::to_canonical;
 pub use checkpoint::{Checkpoint, VerifyKey};
@@ -89,6 +90,9 @@ struct State {
     frontier: Frontier,
     end: u64,
     repaired: u64,
+    /// The date of the last entry, and the latest date of all.
+    last: Timestamp,
+    latest: Timestamp,
 }
 
 impl Ledger {
@@ -124,6 +128,25 @@ impl Ledger {
         let _lock = self.lock()?;
         let mut state = self.state();
         self.catch_up(&mut state)?;
+        let (time, step) = dated(time, state.last);
+        if step {
+            let put_back = Act::ClockPutBack(ClockPutBack {
+                latest: state.latest,
+                now: time,
+            });
+            self.write(&mut state, time, &put_back, None)?;
+        }
+        self.write(&mut state, time, act, private)
+    }
+
+    /// Writes an entry and the head over it. The caller holds the lock and has caught up.
+    fn write(
+        &self,
+        state: &mut State,
+        time: Timestamp,
+        act: &Act,
+        private: Option<Digest>,
+    ) -> Result<u64, LedgerError> {
         let entry = Entry {
             index: state.frontier.size(),
             time,
@@ -143,8 +166,14 @@ impl Ledger {
         }
         state.end += line.len() as u64 + 1;
         state.push(Entry::leaf(line.as_bytes()));
-        self.write_head(&state)?;
+        state.date(entry.time);
+        self.write_head(state)?;
         Ok(entry.index)
+    }
+
+    /// The latest date of all entries known to this process.
+    pub fn latest(&self) -> Timestamp {
+        self.state().latest
     }
 
     /// The signed head over all entries known to this process.
@@ -313,6 +342,9 @@ impl Ledger {
                 at_signed = Some(state.frontier.root());
             }
         }
+        for entry in &tail.entries {
+            state.date(entry.time);
+        }
         state.end = tail.end;
         let size = state.frontier.size();
         if let Some(head) = signed
@@ -418,7 +450,25 @@ impl State {
         self.leaves.push(leaf);
         self.frontier.push(leaf);
     }
+
+    fn date(&mut self, time: Timestamp) {
+        self.last = time;
+        self.latest = self.latest.max(time);
+    }
 }
+
+/// The date of the next entry, and whether the clock was put back since the last. Programs that write at once read the
+/// clock before they wait for each other, and clocks are trimmed: so a little earlier is as late as the last.
+fn dated(now: Timestamp, last: Timestamp) -> (Timestamp, bool) {
+    match last.micros().saturating_sub(now.micros()) {
+        ..=0 => (now, false),
+        1..=WITHOUT_A_WORD => (last, false),
+        _ => (now, true),
+    }
+}
+
+/// Entries may come so late without a word, in microseconds: a program may wait that long for the lock.
+const WITHOUT_A_WORD: i64 = 60_000_000;
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

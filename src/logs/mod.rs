@@ -4,19 +4,28 @@
 //! settings; what comes out depends on them alone. A new format is one file in `formats/` and its two
 //! lines in `formats/mod.rs`.
 
+mod cells;
+mod columns;
+mod envelope;
 mod fields;
 mod format;
 /// The formats and the list of them.
 pub mod formats;
 /// Bytes into frames.
 pub mod framing;
+mod given;
+mod json;
+mod lines;
+mod pairs;
 /// Registers as CSV.
 pub mod registers;
 mod said;
 mod squid;
+mod stamps;
 mod syslog;
 mod times;
 mod urls;
+mod xml;
 
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
 pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest};

@@ -13,7 +13,9 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::ingest::deposit_all;
 use super::input::{Identity, Opened};
+use super::lane::Left;
 use super::stop::Told;
 
 /// What became of the packets of a capture.
@@ -147,28 +149,30 @@ impl StoredCapture<'_> {
         packets: &mut Packets,
         name: &str,
         deposit: &Deposit<'_>,
-    ) -> Result<CaptureCounts, PipelineError> {
+    ) -> Result<(CaptureCounts, Left), PipelineError> {
+        deposit.open(self.source, name)?;
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         std::thread::scope(|threads| {
-            let storer = threads.spawn(move || {
-                for batch in &batches {
-                    deposit.batch(batch)?;
-                }
-                Ok::<(), PipelineError>(())
-            });
+            let source = self.source;
+            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
             let made = self.meter(packets, name, &to_store);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
-            let counts = made?;
+            let mut counts = made?;
             let (length, digest) = self
                 .identity
                 .map_or((counts.packets.bytes, [0; 32]), |known| {
                     (known.length, known.digest)
                 });
-            deposit.close(self.source, length, digest, counts.dropped)?;
-            Ok(counts)
+            lane.close(self.source, length, digest, counts.dropped)?;
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts.packets);
+            counts.flows -= left.dropped.flows.min(counts.flows);
+            counts.dropped += left.dropped.counts.read;
+            counts.packets.check()?;
+            Ok((counts, left))
         })
     }
 
@@ -311,7 +315,8 @@ impl<'a> Batch<'a> {
             prepared.entry.first_frame = self.last + 1;
             prepared.entry.last_frame = self.last;
         }
-        prepared.entry.count(&counts.packets);
+        prepared.flows = counts.flows;
+        prepared.count(counts.packets);
         prepared.entry.root = self.tree.finish().1;
         names.keep()?;
         Ok(out.send(prepared).is_ok())
@@ -358,7 +363,7 @@ impl CaptureCounts {
         self.packets.ignore(IgnoreReason::AlreadyStored);
     }
 
-    /// Counts damage between frames. It stands after the last frame, in the place of a record of frame zero.
+    /// Counts damage between frames. It stands in the place of a record of frame zero whose ordinal is its offset.
     fn damage(
         &mut self,
         source: SourceId,
@@ -366,9 +371,9 @@ impl CaptureCounts {
         offset: u64,
         length: u32,
     ) -> (Place, Event<'static>) {
-        let before: u64 = self.damage.values().sum();
         *self.damage.entry(reason.as_str()).or_default() += 1;
-        let ordinal = u32::try_from(before).unwrap_or(u32::MAX);
+        // The same damage has the same place, however often and from wherever the file is read.
+        let ordinal = u32::try_from(offset & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         let reject = Reject {
             time: None,
             reason,

@@ -9,8 +9,9 @@
 //! A stream does not come back, so its last line is read as it is.
 
 use std::io::Read;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::classify::ListIndex;
 use crate::ledger::{Digest, FrameNonces, FrameTree};
@@ -27,6 +28,7 @@ use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
+use super::lane::{Lane, Left};
 use super::stop::Told;
 use super::trail::Trail;
 
@@ -105,7 +107,7 @@ impl LogReading<'_> {
         names: &mut Names,
         nonces: FrameNonces,
         deposit: &Deposit<'_>,
-    ) -> Result<Counts, PipelineError> {
+    ) -> Result<(Counts, Left), PipelineError> {
         let (to_read, blocks) = bounded::<Piece>(WAITING);
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         let framing = self.format.framing();
@@ -113,32 +115,35 @@ impl LogReading<'_> {
         let name = input.name.to_string();
         std::thread::scope(|threads| {
             let cutter = threads.spawn(move || cut(input, framing, may_grow, &to_read));
-            let storer = threads.spawn(move || deposit_all(deposit, source, &name, &batches));
+            let storer = threads.spawn(move || deposit_all(deposit, source, Some(&name), &batches));
             let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces);
             let made = maker.run(&blocks, &to_store);
             // The channels are closed first, so that neither thread waits for one that has stopped.
             drop(blocks);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
             let end = cutter
                 .join()
                 .map_err(|_| PipelineError::Stopped("reading"))??;
             made?;
-            let (counts, nothing_new) = (maker.total, !maker.sent);
+            let (mut counts, nothing_new) = (maker.total, !maker.sent);
             counts.check()?;
             // What ended there before has not ended again, and of what has not begun there is nothing to say.
             let known = source.past.as_ref().is_none_or(SourcePast::is_at_an_end);
             if !(nothing_new && known) {
-                deposit.close(source, end.length, end.digest, 0)?;
+                lane.close(source, end.length, end.digest, 0)?;
             }
-            Ok(counts)
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts);
+            counts.check()?;
+            Ok((counts, left))
         })
     }
 
     /// Reads one frame: counts it, meets its events with the lists, hands them out with their places.
-    fn frame(
+    pub(super) fn frame(
         &self,
         reader: &mut dyn LineReader,
         frame: &Frame<'_>,
@@ -265,21 +270,32 @@ fn cut(
     Ok(known)
 }
 
-/// Opens the source with its first batch: of a file without a whole line there is nothing to enter.
-fn deposit_all(
-    deposit: &Deposit<'_>,
+/// Opens the source with its first batch, if it has a name to be opened with: of a file without a whole line there is
+/// nothing to enter.
+pub(super) fn deposit_all<'d>(
+    deposit: &'d Deposit<'d>,
     source: &OpenSource,
-    name: &str,
+    name: Option<&str>,
     batches: &Receiver<Prepared>,
-) -> Result<(), PipelineError> {
-    for (place, batch) in batches.iter().enumerate() {
-        if place == 0 {
-            deposit.open(source, name)?;
+) -> Result<Lane<'d>, PipelineError> {
+    let mut lane = deposit.lane(source)?;
+    let mut name = name;
+    loop {
+        match batches.recv_timeout(BETWEEN_RETRIES) {
+            Ok(batch) => {
+                if let Some(name) = name.take() {
+                    deposit.open(source, name)?;
+                }
+                lane.batch(batch)?;
+            }
+            Err(RecvTimeoutError::Timeout) => lane.retry()?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(lane),
         }
-        deposit.batch(batch)?;
     }
-    Ok(())
 }
+
+/// How often a quiet source looks whether a store that was away is back.
+pub(super) const BETWEEN_RETRIES: Duration = Duration::from_secs(1);
 
 /// Makes batches of blocks.
 struct BatchMaker<'a> {
@@ -423,7 +439,7 @@ impl<'a> BatchMaker<'a> {
             return Ok(true);
         }
         counts.check()?;
-        batch.entry.count(&counts);
+        batch.count(counts);
         batch.entry.root = self.tree.finish().1;
         // Names before rows: a token in the store must always lead back to its name.
         self.names.keep()?;

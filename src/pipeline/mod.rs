@@ -1,16 +1,22 @@
 //! The only place that joins stages and owns threads and channels.
 
 pub mod capture;
+pub mod check;
+pub mod collect;
 pub mod deposit;
+pub mod door;
 pub mod history;
 pub mod ingest;
 pub mod input;
+pub mod lane;
 pub mod lists;
+pub mod mend;
 pub mod output;
 pub mod registers;
 pub mod sources;
 pub mod stop;
 pub mod trail;
+mod way;
 
 use std::io;
 
@@ -31,6 +37,9 @@ pub enum PipelineError {
         /// Why.
         source: crate::capture::CaptureError,
     },
+    /// A socket can not be read.
+    #[error("cannot read flow exports from the network")]
+    Listen(#[source] io::Error),
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),
@@ -46,9 +55,9 @@ pub enum PipelineError {
     /// Originals can not be used.
     #[error("cannot keep the originals")]
     Originals(#[from] crate::store::originals::OriginalsError),
-    /// A batch on its way can not be written down, or finished.
-    #[error("cannot use the batches that are on their way")]
-    Pending(#[from] crate::store::pending::PendingError),
+    /// What is on its way can not be written down, or read back.
+    #[error("cannot go on")]
+    Spool(#[from] crate::store::spool::SpoolError),
     /// Names can not be kept.
     #[error("cannot keep the table of names")]
     Names(#[from] crate::store::names::NamesError),
@@ -68,6 +77,14 @@ pub enum PipelineError {
     /// A table that the program does not have.
     #[error("there is no table {0}: this is a fault of the program")]
     NoTable(&'static str),
+}
+
+/// Whether a disk had no room.
+pub fn is_disk_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl PipelineError {

@@ -107,11 +107,16 @@ impl Resolved {
 }
 
 /// Lets one program at a time find out what is new in files and store it. Held until it is dropped. What a
-/// crash broke off is finished first, so that the ledger tells all that is stored.
+/// crash broke off, or a store that was away has not taken, is stored first.
 pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineError> {
     let file = locked(data)?;
-    deposit.finish_pending()?;
+    deposit.finish()?;
     Ok(file)
+}
+
+/// The lock alone, for who only looks.
+pub fn hold_files(data: &Path) -> Result<File, PipelineError> {
+    Ok(locked(data)?)
 }
 
 fn locked(data: &Path) -> Result<File, InputError> {

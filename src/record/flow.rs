@@ -117,8 +117,8 @@ record! {
         src_tcp_flags: u8, Events, Captured;
         /// All TCP flags that the responder set, together.
         dst_tcp_flags: u8, Events, Captured;
-        /// Why the flow ended.
-        end_reason: EndReason, Events, Derived;
+        /// Why the flow ended, where that is known: not every exporter says it.
+        end_reason: Option<EndReason>, Events, Derived;
         /// VLAN numbers, outer first.
         vlans: Vec<u16>, Local, Captured;
         /// Names of the tunnels around the flow, outer first.

@@ -33,6 +33,8 @@ words! {
         TooDeep = "too_deep",
         /// A block of the capture file can not be read.
         BadBlock = "bad_block",
+        /// An exported record of which the template did not come.
+        MissingTemplate = "missing_template",
         /// A register's line contradicts itself or names what is not there.
         Inconsistent = "inconsistent",
     }

@@ -11,11 +11,16 @@
 
 mod address;
 mod again;
+mod check;
+mod exports;
 mod home;
+mod kills;
 mod once;
+mod readers;
 mod region;
 mod reports;
 mod secret;
+mod server;
 mod stories;
 mod terminal;
 mod typed_in;

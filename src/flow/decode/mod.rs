@@ -133,6 +133,30 @@ pub(super) fn decode<'a>(packet: &Packet<'a>) -> Taken<'a> {
     link::frame(packet.link_type, frame)
 }
 
+/// What the first bytes of a packet begin with, when an exporter hands them on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sampled {
+    /// A link type of the LINKTYPE registry.
+    Link(u16),
+    /// MPLS labels.
+    Labels,
+}
+
+/// Takes apart the first bytes of a frame that was so long on the wire; not known counts as not cut.
+pub(super) fn sampled(begins: Sampled, bytes: &[u8], wire_length: Option<u32>) -> Taken<'_> {
+    let there = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let cut = wire_length.map_or(0xffff, |length| length.saturating_sub(there).min(0xffff));
+    let frame = Layer {
+        bytes,
+        cut,
+        layers: Layers::default(),
+    };
+    match begins {
+        Sampled::Link(link_type) => link::frame(link_type, frame),
+        Sampled::Labels => link::labels(frame),
+    }
+}
+
 /// What is left of a frame, on the way inwards.
 #[derive(Clone, Copy)]
 struct Layer<'a> {

@@ -2,28 +2,37 @@
 
 use super::format::LogFormat;
 
+mod barracuda;
+mod bind_query;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
 mod cisco_wsa;
 mod cloudflare_gateway;
 mod combined;
+mod dante;
+mod dnsmasq;
 mod e2guardian;
 mod exchange;
 mod exim;
 mod forcepoint;
 mod fortigate;
+mod freeradius_log;
 mod haproxy;
 mod iptables;
 mod isc_dhcpd;
 mod juniper_srx;
+mod kea_leases;
+mod kea_log;
 mod leef;
 mod mikrotik;
 mod netskope;
 mod paloalto;
 mod pfsense_filterlog;
 mod postfix;
+mod radacct_csv;
 mod radius_detail;
+mod skyhigh;
 mod sonicwall;
 mod sophos;
 mod squid_combined;
@@ -32,41 +41,52 @@ mod stormshield;
 mod suricata_eve;
 mod threeproxy;
 mod umbrella;
+mod unbound;
 mod w3c;
 mod watchguard;
 mod zeek;
 mod zscaler;
 
-/// Every format, in the order in which ties of likeness are broken.
+/// Every format, in the order in which ties of likeness are broken: layouts that are a special case of another stand before it.
 pub static FORMATS: &[&dyn LogFormat] = &[
+    &cisco_wsa::CISCO_WSA,
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &barracuda::BARRACUDA,
+    &bind_query::BIND_QUERY,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
-    &cisco_wsa::CISCO_WSA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
+    &dante::DANTE,
+    &dnsmasq::Dnsmasq,
     &e2guardian::E2GUARDIAN,
     &exchange::Exchange,
     &exim::Exim,
     &forcepoint::FORCEPOINT,
     &fortigate::FORTIGATE,
+    &freeradius_log::FREERADIUS_LOG,
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
     &juniper_srx::JUNIPER_SRX,
+    &kea_leases::KeaLeases,
+    &kea_log::KeaLog,
     &mikrotik::MIKROTIK,
     &netskope::NETSKOPE,
     &paloalto::PALOALTO,
     &pfsense_filterlog::PFSENSE_FILTERLOG,
     &postfix::Postfix,
+    &radacct_csv::RadacctCsv,
     &radius_detail::RadiusDetail,
+    &skyhigh::SKYHIGH,
     &sonicwall::SONICWALL,
     &sophos::SOPHOS,
     &stormshield::STORMSHIELD,
     &suricata_eve::SURICATA_EVE,
     &threeproxy::THREEPROXY,
     &umbrella::UMBRELLA,
+    &unbound::UNBOUND,
     &w3c::W3c,
     &watchguard::WATCHGUARD,
     &zeek::Zeek,

@@ -285,8 +285,8 @@ fn read_offset(bytes: &[u8]) -> Option<Offset> {
         _ => return None,
     };
     let (hours, minutes) = match rest {
-        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?),
         [h, b':', m1, m2] => (number(&[*h])?, number(&[*m1, *m2])?),
+        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?),
         [_] | [_, _] => (number(rest)?, 0),
         _ => return None,
     };
@@ -322,6 +322,7 @@ mod tests {
             "2026-07-01T09:00:00Z",
             "2026-07-01T10:00:00+01:00",
             "2026-07-01T10:00:00.000+0100",
+            "2026-07-01 10:00:00 GMT+1:00",
             "2026-07-01 10:00:00",
             "2026/07/01 10:00:00",
             "2026:07:01-10:00:00",

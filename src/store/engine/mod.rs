@@ -265,7 +265,8 @@ fn close_the_way_to_spills(folder: &Path) -> std::io::Result<()> {
 
 /// The engine's configuration, in memory only: it carries the key, which must reach neither the disk
 /// nor the environment. The engine reads it while it starts. It measures its own memory and not its control group's:
-/// where none is mounted it would print a stack trace at every start.
+/// where none is mounted it would print a stack trace at every start. A part is on the disk for good before its insert
+/// is answered: the ledger says that the rows are stored, and must still be right after a loss of power.
 fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs::File> {
     let folder = xml(&folder.display().to_string());
     let key: zeroize::Zeroizing<String> =
@@ -280,6 +281,8 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
          <memory_worker_use_cgroup>false</memory_worker_use_cgroup>\
+         <merge_tree><fsync_after_insert>1</fsync_after_insert>\
+         <fsync_part_directory>1</fsync_part_directory></merge_tree>\
          </clickhouse>",
         key = key.as_str(),
     ));
