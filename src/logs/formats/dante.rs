@@ -49,32 +49,25 @@ fn read<'a>(
     let time = time.ok_or(BAD_TIME)?;
     // `[:` opens a session, `]:` ends one and says how much was sent.
     let mark = rest.first().copied().unwrap_or_default();
-    let arrow = memmem::find(rest, b" -> ").ok_or(OTHER)?;
-    let client = rest.get(..arrow).and_then(|before| {
-        Words::of(before)
-            .find(|word| word.contains(&b'.') || word.contains(&b':') && word.len() > 2)
-    });
-    let tail = rest.get(arrow + 4..).unwrap_or_default();
-    let end_of_ends = memmem::find(tail, b", ")
-        .or_else(|| memmem::find(tail, b": "))
-        .unwrap_or(tail.len());
-    let server = tail
-        .get(..end_of_ends)
-        .and_then(|tail| {
-            Words::of(tail)
-                .take_while(|word| !word.starts_with(b"("))
-                .last()
-        })
-        .ok_or(MISSING)?;
-    let (name, client) = named(client.ok_or(MISSING)?);
-    let (src, dst) = (
-        end(client)?,
-        end(server
-            .strip_suffix(b":")
-            .unwrap_or(server)
+    // Between the first end and the last stand the proxy's own; `]:` lines have counts of bytes among them.
+    let mut client = None;
+    let mut server = None;
+    for word in Words::of(rest) {
+        let word = word
             .strip_suffix(b",")
-            .unwrap_or(server))?,
-    );
+            .or(word.strip_suffix(b":"))
+            .unwrap_or(word);
+        let (name, word) = named(word);
+        if looks_like_an_end(word) {
+            let end = end(word)?;
+            if client.is_none() {
+                client = Some((name, end));
+            } else {
+                server = Some(end);
+            }
+        }
+    }
+    let ((name, src), dst) = client.zip(server).ok_or(MISSING)?;
     let action = action_of(verdict);
     let reason = match (action, mark) {
         (Some(Action::Blocked), _) => EndReason::Forced,
@@ -98,6 +91,23 @@ fn named(word: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let name = word.get(..at).unwrap_or_default();
     let name = memchr::memchr(b'%', name).map_or(name, |at| name.get(at + 1..).unwrap_or_default());
     (Some(name), word.get(at + 1..).unwrap_or_default())
+}
+
+/// `10.1.2.3.51000`, `2001:db8::5.51000`: digits after the last dot, and an address before it.
+fn looks_like_an_end(word: &[u8]) -> bool {
+    let Some((ip, port)) = memchr::memrchr(b'.', word).and_then(|at| word.split_at_checked(at))
+    else {
+        return false;
+    };
+    let digits = port
+        .get(1..)
+        .is_some_and(|port| !port.is_empty() && port.iter().all(u8::is_ascii_digit));
+    let marks = ip.iter().filter(|byte| matches!(byte, b'.' | b':')).count();
+    digits
+        && marks >= 2
+        && ip
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
 }
 
 fn end(word: &[u8]) -> Result<(std::net::IpAddr, u16), RejectReason> {
