@@ -42,7 +42,7 @@ fn tag(line: &[u8]) -> Option<(&[u8], &[u8])> {
         .min()?;
     let word = Words::of(line.get(found..)?).next()?;
     word.contains(&b'-')
-        .then(|| Some((word, line.get(found + word.len()..)?)))?
+        .then(|| Some((word, line.get(found + 1 + word.len()..)?)))?
 }
 
 /// How decision tags begin, with the blank before them.

@@ -5,6 +5,7 @@ use super::mapping::PRESETS;
 
 mod adguard_home;
 mod aruba_controller;
+mod barracuda;
 mod bind_query;
 mod captive_portal;
 mod cef;
@@ -15,6 +16,7 @@ mod cisco_meraki;
 mod cisco_wsa;
 mod cloudflare_gateway;
 mod combined;
+mod dante;
 mod dnsmasq;
 mod e2guardian;
 mod exchange;
@@ -40,6 +42,7 @@ mod pfsense_filterlog;
 mod postfix;
 mod radacct_csv;
 mod radius_detail;
+mod skyhigh;
 mod sonicwall;
 mod sophos;
 mod squid_combined;
@@ -60,30 +63,32 @@ mod windows_security;
 mod zeek;
 mod zscaler;
 
-/// Every format, in the order in which ties of likeness are broken.
+/// Every format, in the order in which ties of likeness are broken: layouts that are a special case of another stand before it.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &cisco_wsa::CISCO_WSA,
+    &barracuda::BARRACUDA,
+    &bind_query::BIND_QUERY,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
-    &cisco_wsa::CISCO_WSA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
+    &dante::DANTE,
+    &dnsmasq::Dnsmasq,
     &e2guardian::E2GUARDIAN,
     &exchange::Exchange,
     &exim::Exim,
     &forcepoint::FORCEPOINT,
     &fortigate::FORTIGATE,
+    &freeradius_log::FREERADIUS_LOG,
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
     &adguard_home::ADGUARD_HOME,
     &aruba_controller::ARUBA_CONTROLLER,
-    &bind_query::BIND_QUERY,
     &captive_portal::CAPTIVE_PORTAL,
     &cisco_ise::CISCO_ISE,
     &cisco_meraki::CISCO_MERAKI,
-    &dnsmasq::Dnsmasq,
-    &freeradius_log::FREERADIUS_LOG,
     &isc_dhcpd::IscDhcpd,
     &isc_leases::IscLeases,
     &kea_leases::KeaLeases,
@@ -102,6 +107,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &paloalto::PALOALTO,
     &pfsense_filterlog::PFSENSE_FILTERLOG,
     &postfix::Postfix,
+    &skyhigh::SKYHIGH,
     &sonicwall::SONICWALL,
     &sophos::SOPHOS,
     &stormshield::STORMSHIELD,

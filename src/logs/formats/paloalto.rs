@@ -19,7 +19,7 @@ pub(super) static PALOALTO: LineFormat = LineFormat {
     extensions: &["log", "csv"],
     looks: |line| {
         let mut fields = Fields::of(body(line), b',');
-        let (first, received) = (fields.next(), fields.nth(0));
+        let (first, received) = (fields.next(), fields.next());
         let kind = fields.nth(1);
         first.is_some_and(|first| first.len() <= 2)
             && received.is_some_and(|time| time.len() >= 19 && time.contains(&b'/'))

@@ -82,11 +82,10 @@ fn read<'a>(
         && said.raw(Part::ServerPort).is_none_or(|port| port != b"53")
         && said.raw(Part::Host).is_none()
         && said.raw(Part::Path).is_none()
+        && let Ok(event) = said.sign_in_told(time, message, Basis::Directory)
     {
-        if let Ok(event) = said.sign_in_told(time, message, Basis::Directory) {
-            out(event);
-            return Ok(());
-        }
+        out(event);
+        return Ok(());
     }
     let ms = said.duration_ms(1_000)?;
     let web = said.raw(Part::Path).is_some()

@@ -9,8 +9,6 @@ use crate::record::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::logs) struct Envelope<'a> {
     stamp: Stamp<'a>,
-    /// The host, where one is named.
-    pub(in crate::logs) host: &'a [u8],
     /// The program, without its process number; empty where none is named.
     pub(in crate::logs) program: &'a [u8],
     /// What it says.
@@ -36,15 +34,13 @@ impl<'a> Envelope<'a> {
         let Some((stamp, rest)) = stamp(line) else {
             return Envelope {
                 stamp: Stamp::None,
-                host: &[],
                 program: &[],
                 message: line,
             };
         };
-        let (host, program, message) = host_and_program(without_priority(rest));
+        let (_host, program, message) = host_and_program(without_priority(rest));
         Envelope {
             stamp,
-            host,
             program,
             message,
         }
@@ -68,7 +64,7 @@ impl<'a> Envelope<'a> {
             _ if looks_like_a_stamp(time) => Stamp::Full(time),
             _ => return None,
         };
-        let host = words.next()?;
+        let _host = words.next()?;
         let program = words.next()?;
         let (_process, _kind) = (words.next()?, words.next()?);
         let rest = words.rest();
@@ -80,7 +76,6 @@ impl<'a> Envelope<'a> {
         let message = rest.trim_ascii_start();
         Some(Envelope {
             stamp,
-            host: host.strip_prefix(b"-").unwrap_or(host),
             program: program.strip_prefix(b"-").unwrap_or(program),
             message: message
                 .strip_prefix("\u{feff}".as_bytes())
@@ -133,7 +128,7 @@ fn stamp(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
         let time = third.strip_suffix(b":").unwrap_or(third);
         // `Mar  2 10:15:00 2026 host`
         let mut after = words.clone();
-        if after.next().is_some_and(|word| is_year(word)) {
+        if after.next().is_some_and(is_year) {
             let length = line.len() - after.rest().len();
             return Some((Stamp::Full(line.get(..length)?), after.rest()));
         }
@@ -232,7 +227,7 @@ mod tests {
             fold: Fold::Reject,
             corrections: Default::default(),
         });
-        for (line, host, program, message) in [
+        for (line, _host, program, message) in [
             (
                 "<30>Mar  2 10:15:00 fw1 filterlog[12]: 5,,x",
                 "fw1",
@@ -283,9 +278,9 @@ mod tests {
             ("Mar  2 10:15:00 fw1 <30>a=b c", "fw1", "", "<30>a=b c"),
         ] {
             let envelope = Envelope::of(line.as_bytes());
-            let told = [envelope.host, envelope.program, envelope.message]
+            let told = [envelope.program, envelope.message]
                 .map(|part| String::from_utf8_lossy(part).into_owned());
-            assert_eq!(told, [host, program, message], "{line}");
+            assert_eq!(told, [program, message], "{line}");
             let time = envelope.time(&clock).unwrap_or_else(|| panic!("{line}"));
             assert_eq!(time.seconds(), 1_772_446_500, "{line}");
         }

@@ -28,7 +28,6 @@ use crate::record::{
 
 /// What a field of a line can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named after the columns that they become")]
 #[repr(u8)]
 pub(in crate::logs) enum Part {
     Time,
