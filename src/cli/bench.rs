@@ -14,6 +14,7 @@ use crate::logs::{self, Fold, SourceSettings};
 use crate::pipeline::capture::{Packets, each_record, open_file};
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::InputName;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::stop::Told;
 use crate::record::SourceId;
 
@@ -137,6 +138,7 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
             settings: &settings,
             lists: &lists,
             told_to_stop: Told::default(),
+            lines: Lines::default(),
         };
         units = reading
             .each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?

@@ -17,6 +17,7 @@ use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
@@ -238,6 +239,7 @@ fn print(
             settings: &settings,
             lists: &lists,
             told_to_stop: Told::default(),
+            lines: Lines::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -301,6 +303,7 @@ fn store(
             settings: &settings,
             lists: &lists,
             told_to_stop: told_to_stop.clone(),
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
         let (counts, left) = reading.store(

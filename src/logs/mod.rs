@@ -23,6 +23,7 @@ mod pairs;
 mod mis;
 /// Registers as CSV.
 pub mod registers;
+mod said;
 mod squid;
 mod stamps;
 mod syslog;

@@ -222,7 +222,7 @@ static MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-fn at_offset(local: DateTime, offset: Offset) -> Option<Timestamp> {
+pub(super) fn at_offset(local: DateTime, offset: Offset) -> Option<Timestamp> {
     let moment = Timestamp::from(offset.to_timestamp(local).ok()?);
     (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
 }

@@ -19,7 +19,7 @@ use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
 use crate::record::{
-    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId, SourceKind,
+    Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, SourceId, SourceKind,
 };
 use crate::store::names::Names;
 use crate::store::originals::Batch;
@@ -29,6 +29,7 @@ use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
 use super::lane::{Lane, Left};
+use super::retention::Lines;
 use super::stop::Told;
 use super::trail::Trail;
 
@@ -42,6 +43,8 @@ pub struct LogReading<'a> {
     pub lists: &'a ListIndex,
     /// Asked between blocks of what is stored.
     pub told_to_stop: Told,
+    /// What is older was deleted for its age: it is counted, and does not come back. None when nothing is stored.
+    pub lines: Lines,
 }
 
 /// How many blocks make a batch: about eight megabytes of a log.
@@ -152,8 +155,12 @@ impl LogReading<'_> {
         out: &mut dyn FnMut(Place, &Event<'_>),
     ) {
         let lines = u64::from(frame.lines);
-        let mut ordinal = 0;
+        let (mut ordinal, mut past) = (0, false);
         let outcome = read_frame(reader, frame, &mut |mut event| {
+            if self.lines.is_past(event.table(), event.time()) {
+                past = true;
+                return;
+            }
             self.lists.classify(&mut event);
             out(
                 Place {
@@ -169,6 +176,9 @@ impl LogReading<'_> {
         counts.bytes += frame.length;
         counts.records += u64::from(ordinal);
         match outcome {
+            Outcome::Records if past && ordinal == 0 => {
+                counts.ignore_many(IgnoreReason::PastRetention, lines);
+            }
             Outcome::Records => counts.stored += lines,
             Outcome::Ignored(reason) => counts.ignore_many(reason, lines),
             Outcome::Rejected(reason) => {
@@ -434,6 +444,11 @@ impl<'a> BatchMaker<'a> {
         let mut batch = std::mem::replace(&mut self.batch, Prepared::of(self.source));
         batch.originals = std::mem::take(&mut self.originals);
         let counts = std::mem::take(&mut self.counts);
+        let past = IgnoreReason::PastRetention.as_str();
+        if counts.reasons.contains_key(past) && counts.stored + counts.rejected == 0 {
+            // All of it has had its time, the lines too.
+            batch.originals = Batch::default();
+        }
         self.total.add(&counts);
         if counts.read == 0 {
             return Ok(true);

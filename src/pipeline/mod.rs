@@ -1,5 +1,6 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod backup;
 pub mod capture;
 pub mod check;
 pub mod collect;
@@ -14,6 +15,7 @@ pub mod lists;
 pub mod mend;
 pub mod output;
 pub mod registers;
+pub mod retention;
 pub mod sources;
 pub mod stop;
 pub mod trail;

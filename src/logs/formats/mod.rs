@@ -7,33 +7,75 @@ mod adguard_home;
 mod aruba_controller;
 mod bind_query;
 mod captive_portal;
+mod cef;
+mod checkpoint;
+mod cisco_asa;
 mod cisco_ise;
 mod cisco_meraki;
+mod cisco_wsa;
+mod cloudflare_gateway;
+mod combined;
 mod dnsmasq;
+mod e2guardian;
+mod exchange;
+mod exim;
+mod forcepoint;
+mod fortigate;
 mod freeradius_log;
+mod haproxy;
+mod iptables;
 mod isc_dhcpd;
 mod isc_leases;
+mod juniper_srx;
 mod kea_leases;
 mod kea_log;
+mod leef;
 mod linux_conntrack;
+mod mikrotik;
 mod nat_port_blocks;
+mod netskope;
 mod openvpn;
+mod paloalto;
+mod pfsense_filterlog;
+mod postfix;
 mod radacct_csv;
 mod radius_detail;
+mod sonicwall;
+mod sophos;
 mod squid_combined;
 mod squid_native;
 mod sshd_pam;
+mod stormshield;
 mod strongswan;
+mod suricata_eve;
+mod threeproxy;
+mod umbrella;
 mod unbound;
+mod w3c;
+mod watchguard;
 mod windows_dhcp;
 mod windows_dns;
 mod windows_nps;
 mod windows_security;
+mod zeek;
+mod zscaler;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
+    &checkpoint::CHECKPOINT,
+    &cisco_asa::CISCO_ASA,
+    &cisco_wsa::CISCO_WSA,
+    &cloudflare_gateway::CLOUDFLARE_GATEWAY,
+    &combined::COMBINED,
+    &e2guardian::E2GUARDIAN,
+    &exchange::Exchange,
+    &exim::Exim,
+    &forcepoint::FORCEPOINT,
+    &fortigate::FORTIGATE,
+    &haproxy::HAPROXY,
+    &iptables::IPTABLES,
     &adguard_home::ADGUARD_HOME,
     &aruba_controller::ARUBA_CONTROLLER,
     &bind_query::BIND_QUERY,
@@ -54,10 +96,28 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &sshd_pam::SSHD_PAM,
     &strongswan::STRONGSWAN,
     &unbound::UNBOUND,
+    &juniper_srx::JUNIPER_SRX,
+    &mikrotik::MIKROTIK,
+    &netskope::NETSKOPE,
+    &paloalto::PALOALTO,
+    &pfsense_filterlog::PFSENSE_FILTERLOG,
+    &postfix::Postfix,
+    &sonicwall::SONICWALL,
+    &sophos::SOPHOS,
+    &stormshield::STORMSHIELD,
+    &suricata_eve::SURICATA_EVE,
+    &threeproxy::THREEPROXY,
+    &umbrella::UMBRELLA,
+    &w3c::W3c,
+    &watchguard::WATCHGUARD,
+    &zeek::Zeek,
+    &zscaler::ZSCALER,
     &windows_dhcp::WINDOWS_DHCP,
     &windows_dns::WINDOWS_DNS,
     &windows_nps::WINDOWS_NPS,
     &windows_security::WindowsSecurity,
+    &cef::CEF,
+    &leef::LEEF,
     &PRESETS[0],
     &PRESETS[1],
     &PRESETS[2],
