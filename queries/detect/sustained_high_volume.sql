@@ -7,6 +7,7 @@
 -- policy: acceptable use 3.1.5: sustained high volume, and any activity that causes congestion that hinders others
 -- why: a provider must keep the line usable for all; only addresses, times and sizes are read
 -- false alarms: updates, backups that are not registered, a whole class behind one address, transfers within the provider's network
+-- A firewall's line about a session that goes on (active) has running totals, and its last line has them all: only that one is summed.
 WITH
     (SELECT groupArray((first_ip, last_ip)) FROM v_networks) AS inside,
     sides AS
@@ -14,11 +15,13 @@ WITH
         SELECT source_id, frame, ordinal, start, `end`, src_ip AS address, dst_ip AS other, dst_bytes AS down, src_bytes AS up, toString(account_token) AS account
         FROM flows
         WHERE `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+          AND NOT (action != '' AND end_reason = 'active')
           AND (arrayExists(n -> src_ip >= n.1 AND src_ip <= n.2, inside) OR NOT arrayExists(n -> dst_ip >= n.1 AND dst_ip <= n.2, inside))
         UNION ALL
         SELECT source_id, frame, ordinal, start, `end`, dst_ip AS address, src_ip AS other, src_bytes AS down, dst_bytes AS up, '' AS account
         FROM flows
         WHERE `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+          AND NOT (action != '' AND end_reason = 'active')
           AND arrayExists(n -> dst_ip >= n.1 AND dst_ip <= n.2, inside)
     ),
     busy AS

@@ -3,6 +3,7 @@
 -- reader: technicians and heads, in the weekly report
 -- window: the report's
 -- why: a provider must keep the line usable for all; sizes only, nobody is named
+-- A firewall's line about a session that goes on (active) has running totals, and its last line has them all: only that one is summed.
 SELECT toString(toDate(bin, {zone:String})) AS day, count() AS bins, max(down) AS peak_down, max(up) AS peak_up, sum(down) AS sum_down, sum(up) AS sum_up
 FROM
 (
@@ -14,7 +15,7 @@ FROM
                if(ended = began, 1, (least(ended, (number + 1) * 300000000) - greatest(began, number * 300000000)) / (ended - began)) AS part
         FROM v_flows
         WHERE start >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-          AND establishment = {establishment:String}
+          AND establishment = {establishment:String} AND NOT (action != '' AND end_reason = 'active')
     )
     GROUP BY number
 )

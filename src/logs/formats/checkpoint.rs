@@ -172,7 +172,7 @@ fn translation(
     Ok(
         (outside_ip != flow.src_ip && !outside_ip.is_unspecified()).then(|| Translation {
             from: flow.start,
-            to: (flow.end_reason == EndReason::End).then_some(time),
+            to: (flow.end_reason == Some(EndReason::End)).then_some(time),
             protocol: flow.protocol,
             inside_ip: flow.src_ip,
             inside_port: Some(flow.src_port).filter(|port| *port != 0),

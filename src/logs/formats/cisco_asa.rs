@@ -161,7 +161,7 @@ fn torn_down<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord>
     if let Event::Flow(flow) = &mut event {
         flow.start = time.plus_seconds(-seconds);
         if memmem::find(text, b"Timeout").is_some() || memmem::find(text, b"timeout").is_some() {
-            flow.end_reason = EndReason::Idle;
+            flow.end_reason = Some(EndReason::Idle);
         }
         // `bytes` are those of both ways together, which the record has no place for.
     }

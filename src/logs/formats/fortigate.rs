@@ -192,7 +192,7 @@ fn translation(said: &Said<'_>, event: &Event<'_>) -> Option<Translation> {
     (outside_ip.is_ipv4() == flow.src_ip.is_ipv4() && !outside_ip.is_unspecified()).then_some(
         Translation {
             from: flow.start,
-            to: (flow.end_reason != EndReason::Active).then_some(flow.end),
+            to: (flow.end_reason != Some(EndReason::Active)).then_some(flow.end),
             protocol: flow.protocol,
             inside_ip: flow.src_ip,
             inside_port: Some(flow.src_port).filter(|port| *port != 0),

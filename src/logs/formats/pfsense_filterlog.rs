@@ -103,7 +103,7 @@ fn judge(flow: &mut Flow, action: &[u8]) {
         action => action_of(action),
     };
     if flow.action == Some(Action::Blocked) {
-        flow.end_reason = EndReason::Forced;
+        flow.end_reason = Some(EndReason::Forced);
     }
 }
 

@@ -117,7 +117,7 @@ fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>
     let port = said.port(Part::NatPort)?;
     Ok(Some(Translation {
         from: flow.start,
-        to: (flow.end_reason == EndReason::End).then_some(flow.end),
+        to: (flow.end_reason == Some(EndReason::End)).then_some(flow.end),
         protocol: flow.protocol,
         inside_ip: flow.src_ip,
         inside_port: Some(flow.src_port).filter(|port| *port != 0),

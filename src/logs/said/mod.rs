@@ -487,7 +487,7 @@ pub(in crate::logs) fn bare_flow(
         dst_payload_bytes: 0,
         src_tcp_flags: 0,
         dst_tcp_flags: 0,
-        end_reason,
+        end_reason: Some(end_reason),
         vlans: Vec::new(),
         tunnel: Vec::new(),
         community_id: String::new(),

@@ -285,8 +285,8 @@ fn read_offset(bytes: &[u8]) -> Option<Offset> {
         _ => return None,
     };
     let (hours, minutes) = match rest {
-        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?),
         [h, b':', m1, m2] => (number(&[*h])?, number(&[*m1, *m2])?),
+        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number(&[*h1, *h2])?, number(&[*m1, *m2])?),
         [_] | [_, _] => (number(rest)?, 0),
         _ => return None,
     };
@@ -308,6 +308,7 @@ mod tests {
             zone: TimeZone::get("Europe/London").unwrap(),
             reference: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(),
             fold: Fold::Reject,
+            corrections: Default::default(),
         })
     }
 
