@@ -1,9 +1,5 @@
 //! `name=value` pairs as appliances write them: values bare up to a blank, or in quotes with backslashes.
 
-use std::borrow::Cow;
-
-use super::fields::text;
-
 /// Walks the pairs of a message; words without `=` are passed over.
 #[derive(Clone, Debug)]
 pub(super) struct Pairs<'a> {
@@ -95,25 +91,6 @@ fn quoted(inner: &[u8], quote: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// A quoted value in which a backslash protects a quote or another backslash.
-pub(super) fn unquoted(value: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', value).is_none() {
-        return text(value);
-    }
-    let mut plain = Vec::with_capacity(value.len());
-    let mut bytes = value.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        match bytes.peek() {
-            Some(next @ (b'"' | b'\'' | b'\\')) if byte == b'\\' => {
-                plain.push(*next);
-                bytes.next();
-            }
-            _ => plain.push(byte),
-        }
-    }
-    Cow::Owned(text(&plain).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,7 +106,6 @@ mod tests {
             (b"e", b"f"),
         ];
         assert_eq!(pairs, expected);
-        assert_eq!(unquoted(br#"two \"2\" a\b"#), r#"two "2" a\b"#);
         let apart: Vec<_> = Pairs::apart_by(b"a=one two|b=3", b'|').collect();
         assert_eq!(apart, [(&b"a"[..], &b"one two"[..]), (b"b", b"3")]);
     }

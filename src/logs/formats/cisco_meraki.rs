@@ -27,7 +27,7 @@ fn is_ours(line: &[u8]) -> bool {
 }
 
 /// The moment and the device as they stand, the kind, and the message. A relay may have put a heading of its own before it.
-fn heading(line: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
+fn heading(line: &[u8]) -> Option<[&[u8]; 4]> {
     let bare = without_priority(line);
     let from = match bare.strip_prefix(b"1 ") {
         Some(from) => from,
@@ -54,11 +54,11 @@ fn heading(line: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
             | b"ids-alerts"
             | b"security_filtering_file_scanned"
     );
-    (is_time && known).then(|| (time, device, kind, words.rest()))
+    (is_time && known).then(|| [time, device, kind, words.rest()])
 }
 
 fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
-    let (time, device, kind, message) = heading(line).ok_or(RejectReason::WrongShape)?;
+    let [time, device, kind, message] = heading(line).ok_or(RejectReason::WrongShape)?;
     let time = stamp(time, clock).0.moment()?;
     match kind {
         b"urls" => url(message, time),

@@ -261,7 +261,9 @@ fn began(rest: &[u8], now: Timestamp) -> Option<Timestamp> {
     let began = Timestamp::from_seconds(seconds);
     // A number that is no such moment is something else.
     let age = now.micros_since(began);
-    (age >= 0 && age <= 366 * 86_400 * 1_000_000).then_some(began)
+    (0..=366 * 86_400 * 1_000_000)
+        .contains(&age)
+        .then_some(began)
 }
 
 /// Blocks remembered at most, so that a hostile log can not fill the memory.
