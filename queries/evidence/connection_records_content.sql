@@ -39,6 +39,7 @@ SELECT
     ech,
     arrayStringConcat(flows.dns_queries, ';') AS dns_queries,
     account_token,
+    action,
     http_method,
     http_path,
     http_user_agent

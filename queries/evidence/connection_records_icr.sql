@@ -38,7 +38,8 @@ SELECT
     ja4,
     ech,
     arrayStringConcat(flows.dns_queries, ';') AS dns_queries,
-    account_token
+    account_token,
+    action
 FROM flows
 WHERE flows.start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     AND flows.`end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')

@@ -48,6 +48,7 @@ SELECT
     e.http_path AS http_path,
     e.http_user_agent AS http_user_agent,
     e.account_token AS account_token,
+    e.action AS action,
     if(
         arrayExists(
             n -> n.1 = tupleElement(nearest, 1) AND n.5 != tupleElement(nearest, 5),

@@ -18,10 +18,11 @@ use crate::pipeline::capture::{
     CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
 };
 use crate::pipeline::deposit::OpenSource;
-use crate::pipeline::history::History;
 use crate::pipeline::input::{Identity, InputName};
+use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
@@ -81,13 +82,22 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let options = meter_options(args, context)?;
     args.output.check()?;
-    let counts = match args.output.format(context) {
-        Some(_) => print(args, context, &options)?,
-        None => store(args, context, &options)?,
-    };
-    args.output.write_counts(&counts_json(&counts))?;
+    if args.output.format(context).is_some() {
+        let counts = print(args, context, &options)?;
+        args.output.write_counts(&counts_json(&counts))?;
+        context.tell(sentence(&counts));
+        return Ok(Exit::Done);
+    }
+    // What was stored before something failed is told too.
+    let mut total = (CaptureCounts::default(), Left::default());
+    let stored = store(args, context, &options, &mut total);
+    let (counts, left) = total;
+    let mut json = counts_json(&counts);
+    json["spooled"] = left.frames.into();
+    args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
-    Ok(Exit::Done)
+    stored?;
+    context.arrived(&left)
 }
 
 fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions> {
@@ -140,7 +150,12 @@ fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
     Ok(total)
 }
 
-fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
+fn store(
+    args: &Args,
+    context: &Context,
+    options: &MeterOptions,
+    total: &mut (CaptureCounts, Left),
+) -> anyhow::Result<()> {
     let workshop = context.workshop()?;
     let lists = lists::load(&context.places.data)?;
     let mut storing = Storing {
@@ -150,14 +165,17 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
         lists: &lists,
         names: context.names()?,
     };
-    let mut total = CaptureCounts::default();
+    let mut add = |(counts, left): (CaptureCounts, Left)| {
+        total.0.add(&counts);
+        total.1.add(left);
+    };
     if context.config.capture.content == ContentPolicy::Full {
         workshop.record_content_policy(&context.config.capture)?;
     }
     let told_to_stop = stop::when_told()?;
     for path in &args.read {
         let name = InputName::of(path);
-        let counts = if name.is_regular() {
+        let stored = if name.is_regular() {
             storing.file(&name, told_to_stop.clone())?
         } else {
             let open = || Ok(Packets::File(open_file(name.open()?)?));
@@ -168,13 +186,13 @@ fn store(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Resu
                 told_to_stop.clone(),
             )?
         };
-        total.add(&counts);
+        add(stored);
     }
     if let Some(name) = &args.interface {
         let open = || device(args, name, Some(STORE_EVERY_SECONDS));
-        total.add(&storing.session(SourceKind::CaptureDevice, name, open, Told::default())?);
+        add(storing.session(SourceKind::CaptureDevice, name, open, Told::default())?);
     }
-    Ok(total)
+    Ok(())
 }
 
 /// What every capture that is stored needs.
@@ -188,10 +206,14 @@ struct Storing<'a> {
 
 impl Storing<'_> {
     /// Stores what is new in a regular file.
-    fn file(&mut self, name: &InputName, told_to_stop: Told) -> anyhow::Result<CaptureCounts> {
+    fn file(
+        &mut self,
+        name: &InputName,
+        told_to_stop: Told,
+    ) -> anyhow::Result<(CaptureCounts, Left)> {
         let deposit = self.workshop.deposit();
         let _one_at_a_time = sources::lock_files(&self.context.places.data, &deposit)?;
-        let history = History::of(deposit.ledger.entries()?);
+        let history = deposit.history()?;
         let identity = name.identify(history.points())?;
         let resolved = sources::of_file(
             &identity,
@@ -201,10 +223,11 @@ impl Storing<'_> {
             self.workshop.keys.id(),
         );
         if resolved.complete {
-            return Ok(CaptureCounts {
+            let counts = CaptureCounts {
                 packets: resolved.counts_when_complete(),
                 ..CaptureCounts::default()
-            });
+            };
+            return Ok((counts, Left::default()));
         }
         let progress = Progress::of(self.context, name);
         let packets = Packets::File(open_file(progress.open(name)?)?);
@@ -224,7 +247,8 @@ impl Storing<'_> {
         name: &str,
         open: impl FnOnce() -> anyhow::Result<Packets>,
         told_to_stop: Told,
-    ) -> anyhow::Result<CaptureCounts> {
+    ) -> anyhow::Result<(CaptureCounts, Left)> {
+        self.workshop.deposit().finish()?;
         let resolved = sources::of_session(SourceId(keys::random()?), kind, CAPTURE_FORMAT);
         self.packets(&resolved.source, None, open()?, name, told_to_stop)
     }
@@ -236,9 +260,8 @@ impl Storing<'_> {
         mut packets: Packets,
         name: &str,
         told_to_stop: Told,
-    ) -> anyhow::Result<CaptureCounts> {
+    ) -> anyhow::Result<(CaptureCounts, Left)> {
         let deposit = self.workshop.deposit();
-        deposit.open(source, name)?;
         let stored = StoredCapture {
             source,
             options: self.options,
@@ -247,6 +270,7 @@ impl Storing<'_> {
             lists: self.lists,
             names: &mut self.names,
             told_to_stop,
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         Ok(stored.store(&mut packets, name, &deposit)?)
     }
@@ -305,6 +329,7 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "held": packets.held,
         "bytes": packets.bytes,
         "flows": counts.flows,
+        "flows_past_retention": counts.past_retention,
         "dropped": counts.dropped,
         "evicted": counts.evicted,
         "reasons": packets.reasons,
@@ -330,6 +355,12 @@ fn sentence(counts: &CaptureCounts) -> String {
     }
     for (reason, frames) in &packets.reasons {
         text.push_str(&format!("; {reason} {frames}"));
+    }
+    if counts.past_retention > 0 {
+        text.push_str(&format!(
+            "; of the flows {} are older than what retention has deleted, and were not stored",
+            counts.past_retention
+        ));
     }
     for (reason, places) in &counts.damage {
         text.push_str(&format!("; damage {reason} {places}"));

@@ -18,10 +18,11 @@ use crate::pipeline::collect::{
     CollectCounts, Collecting, DatagramFile, EXPORT_FORMAT, Exports, StoredExports, listen,
 };
 use crate::pipeline::deposit::OpenSource;
-use crate::pipeline::history::History;
 use crate::pipeline::input::{Identity, InputName};
+use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
@@ -77,14 +78,26 @@ enum Kind {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let Kind::Netflow = args.kind;
     args.output.check()?;
-    let (counts, exporters) = match args.output.format(context) {
-        Some(_) => print(args, context)?,
-        None => store(args, context)?,
-    };
-    args.output
-        .write_counts(&counts_json(&counts, &exporters))?;
+    if args.output.format(context).is_some() {
+        let (counts, exporters) = print(args, context)?;
+        args.output
+            .write_counts(&counts_json(&counts, &exporters))?;
+        context.tell(sentence(&counts, &exporters));
+        return Ok(Exit::Done);
+    }
+    // What was stored before something failed is told too.
+    let lists = lists::load(&context.places.data)?;
+    let mut collecting = Collecting::new(options(args), &lists);
+    let mut total = (CollectCounts::default(), Left::default());
+    let stored = store(args, context, &mut collecting, &mut total);
+    let (counts, left) = total;
+    let exporters = collecting.exporters();
+    let mut json = counts_json(&counts, &exporters);
+    json["spooled"] = left.frames.into();
+    args.output.write_counts(&json)?;
     context.tell(sentence(&counts, &exporters));
-    Ok(Exit::Done)
+    stored?;
+    context.arrived(&left)
 }
 
 fn options(args: &Args) -> CollectorOptions {
@@ -143,47 +156,51 @@ fn open(args: &Args, progress: &Progress, name: &InputName) -> anyhow::Result<Ex
     }
 }
 
-fn store(args: &Args, context: &Context) -> anyhow::Result<Collected> {
+fn store(
+    args: &Args,
+    context: &Context,
+    collecting: &mut Collecting<'_>,
+    total: &mut (CollectCounts, Left),
+) -> anyhow::Result<()> {
     let workshop = context.workshop()?;
-    let lists = lists::load(&context.places.data)?;
-    let mut collecting = Collecting::new(options(args), &lists);
     let mut storing = Storing {
         context,
         workshop: &workshop,
         names: context.names()?,
     };
-    let mut total = CollectCounts::default();
+    let mut add = |(counts, left): (CollectCounts, Left)| {
+        total.0.add(&counts);
+        total.1.add(left);
+    };
     if let Some(address) = args.listen {
         let mut exports = socket(args, address, Some(STORE_EVERY_SECONDS))?;
-        let counts = storing.session(
+        add(storing.session(
             SourceKind::Listener,
             &address.to_string(),
             &mut exports,
-            &mut collecting,
+            collecting,
             Told::default(),
-        )?;
-        return Ok((counts, collecting.exporters()));
+        )?);
+        return Ok(());
     }
     let told_to_stop = stop::when_told()?;
     for path in args.from_files.iter().chain(&args.read) {
         let name = InputName::of(path);
         let progress = Progress::of(context, &name);
-        let counts = if name.is_regular() {
-            let mut exports = open(args, &progress, &name)?;
-            storing.file(&name, &mut exports, &mut collecting, told_to_stop.clone())?
-        } else {
-            let mut exports = open(args, &progress, &name)?;
-            storing.session(
+        let mut exports = open(args, &progress, &name)?;
+        let told = told_to_stop.clone();
+        add(match name.is_regular() {
+            true => storing.file(&name, &mut exports, collecting, told)?,
+            false => storing.session(
                 SourceKind::Stream,
                 &name.to_string(),
                 &mut exports,
-                &mut collecting,
-                told_to_stop.clone(),
-            )?
-        };
-        total.add(&counts);
+                collecting,
+                told,
+            )?,
+        });
     }
-    Ok((total, collecting.exporters()))
+    Ok(())
 }
 
 /// What all exports that are stored need.
@@ -202,10 +219,10 @@ impl Storing<'_> {
         exports: &mut Exports,
         collecting: &mut Collecting<'_>,
         told_to_stop: Told,
-    ) -> anyhow::Result<CollectCounts> {
+    ) -> anyhow::Result<(CollectCounts, Left)> {
         let deposit = self.workshop.deposit();
         let _one_at_a_time = sources::lock_files(&self.context.places.data, &deposit)?;
-        let history = History::of(deposit.ledger.entries()?);
+        let history = deposit.history()?;
         let identity = name.identify(history.points())?;
         let resolved = sources::of_file(
             &identity,
@@ -218,10 +235,11 @@ impl Storing<'_> {
             let known = |_, _: &crate::record::Event<'_>| Ok(());
             collecting.each_record(exports, &name.to_string(), resolved.source.id, known)?;
             collecting.finish(known)?;
-            return Ok(CollectCounts {
+            let counts = CollectCounts {
                 records: resolved.counts_when_complete(),
                 ..CollectCounts::default()
-            });
+            };
+            return Ok((counts, Left::default()));
         }
         let told = told_to_stop;
         self.exports(
@@ -242,7 +260,8 @@ impl Storing<'_> {
         exports: &mut Exports,
         collecting: &mut Collecting<'_>,
         told_to_stop: Told,
-    ) -> anyhow::Result<CollectCounts> {
+    ) -> anyhow::Result<(CollectCounts, Left)> {
+        self.workshop.deposit().finish()?;
         let resolved = sources::of_session(SourceId(keys::random()?), kind, EXPORT_FORMAT);
         self.exports(
             &resolved.source,
@@ -262,16 +281,16 @@ impl Storing<'_> {
         collecting: &mut Collecting<'_>,
         name: &dyn std::fmt::Display,
         told_to_stop: Told,
-    ) -> anyhow::Result<CollectCounts> {
+    ) -> anyhow::Result<(CollectCounts, Left)> {
         let deposit = self.workshop.deposit();
         let name = name.to_string();
-        deposit.open(source, &name)?;
         let stored = StoredExports {
             source,
             identity,
             nonces: FrameNonces::new(&self.workshop.keys.key(Purpose::Nonces), source.id),
             names: &mut self.names,
             told_to_stop,
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         Ok(stored.store(exports, &name, collecting, &deposit)?)
     }

@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
-
+use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::clock;
@@ -12,12 +13,14 @@ use crate::config::{self, CaptureConfig, Config, Flags, Places};
 use crate::keys::{KeyRing, Purpose};
 use crate::ledger::{Act, ContentKept, Ledger, LedgerError, LedgerKeys, NameRevealed};
 use crate::pipeline::deposit::Deposit;
+use crate::pipeline::door::Door;
+use crate::pipeline::lane::Left;
 use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
-use crate::store::pending::Pending;
-use crate::store::{Store, StoreSettings};
+use crate::store::spool::Spool;
+use crate::store::{Patience, Server, Store, StoreError, StoreSettings};
 
 /// How a command ended; `main` turns it into the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,16 @@ impl Context {
         })
     }
 
+    /// The same once more, for what outlives a command's own use of it.
+    pub(super) fn again(&self) -> Context {
+        Context {
+            config: self.config.clone(),
+            places: self.places.clone(),
+            json: self.json,
+            quiet: self.quiet,
+        }
+    }
+
     /// The keys of the data folder.
     pub fn keys(&self) -> anyhow::Result<KeyRing> {
         KeyRing::open(&self.places.keys, &self.places.data)
@@ -108,21 +121,51 @@ impl Context {
         let keys = self.keys()?;
         Ok(Workshop {
             originals: self.originals()?,
-            pending: Pending::open(&self.places.data, &keys.key(Purpose::Pending))?,
+            spool: Spool::open(
+                &self.places.data,
+                &keys.key(Purpose::Pending),
+                self.config.store.spool_bytes,
+            ),
             ledger: self.ledger()?,
-            store: self.store()?,
+            store: self.door()?,
             keys,
         })
     }
 
     /// The store: the engine in the data folder, or the server that the configuration names.
     pub fn store(&self) -> anyhow::Result<Store> {
-        let opened = Store::open(&self.store_settings()?);
+        let store = self.opened(Store::open(&self.store_settings()?))?;
+        self.tell_notices(&store);
+        Ok(store)
+    }
+
+    /// The way to the store, which may be away for now. One that is there must take rows: nobody reads a file for nothing.
+    fn door(&self) -> anyhow::Result<Door> {
+        let door = self.opened(Door::open(self.store_settings()?))?;
+        if !door.is_closed() {
+            let store = self.opened(door.store())?;
+            self.tell_notices(&store);
+            match store.must_take_rows() {
+                // It may in a moment.
+                Err(error) if error.is_worth_another_try() => {}
+                taken => self.opened(taken)?,
+            }
+        }
+        Ok(door)
+    }
+
+    /// A server's address may hold a password: it is told where it stands, not what it is.
+    fn opened<T>(&self, opened: Result<T, StoreError>) -> anyhow::Result<T> {
         if self.config.store.url.is_none() {
             return Ok(opened?);
         }
-        // The server's address may hold a password: it is told where it stands, not what it is.
         opened.context("cannot use the ClickHouse server that store.url in the configuration names")
+    }
+
+    fn tell_notices(&self, store: &Store) {
+        for notice in store.notices() {
+            self.warn(format!("store: {notice}"));
+        }
     }
 
     /// Where the store is and how it is opened.
@@ -130,12 +173,12 @@ impl Context {
         let server = &self.config.store;
         let Some(url) = &server.url else {
             let key = self.keys()?.key(Purpose::Store);
-            return Ok(StoreSettings::embedded(
-                &self.places.data,
-                &self.places.engine,
-                key,
-                clock::now(),
-            ));
+            let mut settings =
+                StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now());
+            if let StoreSettings::Embedded(embedded) = &mut settings {
+                embedded.outside = Some(super::outside::outside(self));
+            }
+            return Ok(settings);
         };
         let password = match &server.password_file {
             Some(path) => {
@@ -148,12 +191,25 @@ impl Context {
             }
             None => None,
         };
-        Ok(StoreSettings::server(
-            url,
-            server.user.as_deref(),
-            password,
-            server.database.as_deref(),
-        ))
+        let patience = Patience::default();
+        let seconds = |said: Option<u32>, usual: Duration| {
+            said.map_or(usual, |said| Duration::from_secs(said.max(1).into()))
+        };
+        Ok(StoreSettings::Server(Server {
+            compressed: server.compress.unwrap_or(true),
+            trusted: server.ca_file.clone(),
+            patience: Patience {
+                connect: seconds(server.connect_seconds, patience.connect),
+                answer: seconds(server.answer_seconds, patience.answer),
+                between: seconds(server.between_seconds, patience.between),
+            },
+            ..Server::at(
+                url,
+                server.user.as_deref(),
+                password,
+                server.database.as_deref(),
+            )
+        }))
     }
 
     /// The ledger of the data folder.
@@ -211,6 +267,24 @@ impl Context {
         standard_output()
     }
 
+    /// Ends a command that stores: what was lost is told, and what waits for a store that is away is no success.
+    pub fn arrived(&self, left: &Left) -> anyhow::Result<Exit> {
+        if left.dropped.batches > 0 {
+            self.warn(format!(
+                "{} batches with {} frames were lost: the store was away and there was no more room for what waits for it; the ledger says which",
+                left.dropped.batches, left.dropped.counts.read
+            ));
+        }
+        anyhow::ensure!(
+            left.batches == 0,
+            "{}; {} batches with {} frames wait for it in the spool, encrypted and in order: the next command that stores brings them there, or `invigil store replay`",
+            left.reason,
+            left.batches,
+            left.frames
+        );
+        Ok(Exit::Done)
+    }
+
     /// Tells the person something beside the data, on standard error, unless it is unwanted.
     pub fn tell(&self, text: impl std::fmt::Display) {
         if !self.quiet {
@@ -230,6 +304,13 @@ impl Context {
         let mut out = self.out();
         serde_json::to_writer_pretty(&mut out, value)?;
         writeln!(out)?;
+        Ok(out.flush()?)
+    }
+
+    /// Prints one line of data.
+    pub fn print_line(&self, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        let mut out = self.out();
+        writeln!(out, "{text}")?;
         Ok(out.flush()?)
     }
 
@@ -325,6 +406,16 @@ fn lines(heading: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Sixteen random bytes as text: with them a digest tells nothing of what it is of.
+pub(super) fn random_salt() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .ok()
+        .context("the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Where data is printed. A terminal gets no control characters: data comes from the wire and from strangers' files,
 /// and must not steer what a person sees.
 #[derive(Debug)]
@@ -388,14 +479,14 @@ impl Guard {
 pub struct Workshop {
     /// The keys of the data folder.
     pub keys: KeyRing,
-    /// The store.
-    pub store: Store,
+    /// The store, which may be away.
+    pub store: Door,
     /// The ledger.
     pub ledger: Ledger,
     /// The originals.
     pub originals: Originals,
-    /// The batches on their way.
-    pub pending: Pending,
+    /// What is on its way.
+    pub spool: Spool,
 }
 
 impl Workshop {
@@ -405,7 +496,7 @@ impl Workshop {
             store: &self.store,
             ledger: &self.ledger,
             originals: &self.originals,
-            pending: &self.pending,
+            spool: &self.spool,
             now: clock::now,
         }
     }

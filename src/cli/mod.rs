@@ -1,6 +1,7 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
 pub mod audit;
+mod backup;
 pub mod bench;
 pub mod capture;
 pub mod collect;
@@ -8,15 +9,19 @@ pub mod completions;
 pub mod context;
 pub mod evidence;
 pub mod findings;
+pub mod hold;
 pub mod ingest;
 pub mod ledger;
 pub mod lists;
 mod output_args;
+mod outside;
 mod progress;
 pub mod query;
 pub mod register;
 pub mod report;
+mod retain;
 pub mod store;
+mod store_check;
 pub mod who;
 
 use std::io::Write;
@@ -24,8 +29,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::pipeline::PipelineError;
 use crate::pipeline::output::printable;
+use crate::pipeline::{PipelineError, is_disk_full};
+use crate::store::StoreError;
 
 use context::{Context, Exit, GlobalArgs};
 
@@ -58,6 +64,7 @@ enum Command {
     Report(report::Args),
     Query(query::Args),
     Store(store::Args),
+    Hold(hold::Args),
     Evidence(evidence::Args),
     Ledger(ledger::Args),
     Bench(bench::Args),
@@ -83,8 +90,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             drop(writeln!(
                 std::io::stderr().lock(),
-                "invigil: {}",
-                printable(&format!("{error:#}"))
+                "invigil: {}{}",
+                printable(&format!("{error:#}")),
+                remedy(&error)
             ));
             let sums = error
                 .chain()
@@ -115,10 +123,25 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
+        Command::Hold(args) => hold::run(args, &context),
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),
         Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// What to do about a full disk, whatever it was that found it full.
+fn remedy(error: &anyhow::Error) -> &'static str {
+    let is_full = error.chain().any(|cause| {
+        let of_ours = cause.downcast_ref().is_some_and(is_disk_full);
+        of_ours || cause.downcast_ref().is_some_and(StoreError::is_out_of_room)
+    });
+    match is_full {
+        true => {
+            "\nmake room on that disk, then run the same command again: what is stored is known, and nothing is stored twice"
+        }
+        false => "",
     }
 }
 

@@ -272,6 +272,7 @@ impl Entry {
             http_path: facts.http_path,
             http_user_agent: facts.http_user_agent,
             account_token: None,
+            action: None,
         };
         MeteredFlow {
             first_frame: self.first_frame,

@@ -43,6 +43,28 @@ pub enum Act {
     Migrated(Migrated),
     /// Content from the wire is kept from now on; the legal basis lies in the private record.
     ContentKept(ContentKept),
+    /// Data is about to be deleted; the salt of its digests lies in the private record.
+    DeletionBegun(Deletion),
+    /// Data was deleted, and is gone.
+    Deleted(Deleted),
+    /// A legal hold was placed; why, and an address, lie in the private record.
+    HoldPlaced(HoldPlaced),
+    /// A legal hold was ended before its day; why lies in the private record.
+    HoldEnded(HoldEnded),
+    /// A backup was made.
+    BackedUp(BackedUp),
+    /// This data folder was restored from a backup.
+    Restored(BackedUp),
+    /// A backup was restored on trial, and judged.
+    DrillHeld(DrillHeld),
+    /// The store was away: a batch waits in the spool. It is stored when `BatchIngested` says so.
+    BatchSpooled(BatchSpooled),
+    /// Store and spool had no room: a batch that can not be read again was lost.
+    BatchDropped(BatchDropped),
+    /// The store, the originals and the ledger did not agree, and were mended.
+    Mended(Mended),
+    /// The clock of the machine was put back: entries after this one are dated earlier than those before it.
+    ClockPutBack(ClockPutBack),
 }
 
 impl Act {
@@ -63,6 +85,17 @@ impl Act {
             Act::ReportWritten(_) => "report_written",
             Act::Migrated(_) => "migrated",
             Act::ContentKept(_) => "content_kept",
+            Act::DeletionBegun(_) => "deletion_begun",
+            Act::Deleted(_) => "deleted",
+            Act::HoldPlaced(_) => "hold_placed",
+            Act::HoldEnded(_) => "hold_ended",
+            Act::BackedUp(_) => "backed_up",
+            Act::Restored(_) => "restored",
+            Act::DrillHeld(_) => "drill_held",
+            Act::BatchSpooled(_) => "batch_spooled",
+            Act::BatchDropped(_) => "batch_dropped",
+            Act::Mended(_) => "mended",
+            Act::ClockPutBack(_) => "clock_put_back",
         }
     }
 }
@@ -114,6 +147,9 @@ pub struct BatchIngested {
     pub reasons: BTreeMap<String, u64>,
     /// The root over the batch's frames.
     pub root: Digest,
+    /// What was stored of it in each table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, RowsOf>,
     /// The earliest time in the batch, if any frame had one.
     #[serde(with = "moment_if_any")]
     pub first_time: Option<Timestamp>,
@@ -122,6 +158,37 @@ pub struct BatchIngested {
     pub last_time: Option<Timestamp>,
     /// The version of the program.
     pub tool_version: String,
+}
+
+/// The rows of a batch in one table, as far as they can be told from others without being kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsOf {
+    /// How many.
+    pub rows: u64,
+    /// The sum over `frame * frame * 31 + frame + ordinal` of them, modulo 2 to the 32: a row that stands twice does
+    /// not make up for one that is missing.
+    pub places: u64,
+}
+
+impl RowsOf {
+    /// Adds a row.
+    pub fn add(&mut self, frame: u64, ordinal: u32) {
+        let place = frame
+            .wrapping_mul(frame)
+            .wrapping_mul(31)
+            .wrapping_add(frame)
+            .wrapping_add(u64::from(ordinal));
+        self.add_all(RowsOf {
+            rows: 1,
+            places: place & u64::from(u32::MAX),
+        });
+    }
+
+    /// Adds the rows of another batch.
+    pub fn add_all(&mut self, other: RowsOf) {
+        self.rows += other.rows;
+        self.places = (self.places + other.places) & u64::from(u32::MAX);
+    }
 }
 
 impl BatchIngested {
@@ -143,6 +210,7 @@ impl BatchIngested {
             held: 0,
             reasons: BTreeMap::new(),
             root: Digest::default(),
+            rows: BTreeMap::new(),
             first_time: None,
             last_time: None,
             tool_version: String::new(),
@@ -235,13 +303,20 @@ pub struct AuditRun {
 /// Personal data was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchRun {
-    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content.
+    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content;
+    /// `sql_from_outside` for one of a guest of the store, which shows none, `sql_in_workbench` if it changes something there.
     pub query: String,
     /// The digest of the question with its parameters.
     pub digest: Digest,
     /// How many rows came back, if that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// The guest of the store who asked: the name of a key, or `socket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// The tables that a guest's question names: ours by name, any other as `another`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
 }
 
 /// A token's name was shown.
@@ -322,6 +397,180 @@ pub struct ContentKept {
     /// Since when.
     #[serde(with = "moment")]
     pub since: Timestamp,
+}
+
+/// What is deleted, as it was counted before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// From what: a table, or `originals`, `names`, `private_records`.
+    pub table: String,
+    /// What becomes of it: `deleted`, or `emptied` for columns of content.
+    pub fate: String,
+    /// The rule that asked for it: a key of `[retention]`.
+    pub rule: String,
+    /// Everything before this moment.
+    #[serde(with = "moment")]
+    pub until: Timestamp,
+    /// How many rows, batches or names.
+    pub rows: u64,
+    /// The digest over them; see `DeletedMonth`.
+    pub digest: Digest,
+    /// By month.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<DeletedMonth>,
+    /// What was due and is kept by a hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptByHold>,
+}
+
+/// What of one month is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedMonth {
+    /// The month.
+    pub month: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The sum, modulo 2^256, of SHA-256 over the salt and each row in RowBinary.
+    pub digest: Digest,
+}
+
+/// What a hold keeps of what was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptByHold {
+    /// The index of the hold's entry.
+    pub hold: u64,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Data was deleted: counted again, it is not there, and the store keeps no old part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// The entry that announced it.
+    pub begun: u64,
+    /// What was deleted, as announced.
+    pub what: Deletion,
+    /// How much of it went. Less than announced where a hold was placed before an interrupted deletion was finished.
+    pub rows: u64,
+    /// Whether the deletion was finished by a later run.
+    #[serde(default)]
+    pub resumed: bool,
+}
+
+/// A legal hold was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// What it is for: a word of `HoldFor`.
+    pub on: String,
+    /// The establishment, the account's token or the source; nothing for a network, which lies in the private record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whom: Option<String>,
+    /// The start of the window that is held.
+    #[serde(with = "moment")]
+    pub from: Timestamp,
+    /// The end of that window.
+    #[serde(with = "moment")]
+    pub to: Timestamp,
+    /// The moment at which the hold ends by itself.
+    #[serde(with = "moment")]
+    pub until: Timestamp,
+}
+
+/// A legal hold was ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldEnded {
+    /// The entry that placed it.
+    pub hold: u64,
+}
+
+/// A backup, by what stands for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// The digest of its manifest.
+    pub manifest: Digest,
+    /// The size of the ledger in it.
+    pub size: u64,
+    /// The root of the ledger in it.
+    pub root: Digest,
+    /// Its files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The rows of its tables.
+    pub rows: u64,
+    /// The version of the program.
+    pub tool_version: String,
+}
+
+/// A backup was restored on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillHeld {
+    /// The digest of its manifest, if that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// Whether all was as it should be.
+    pub passed: bool,
+    /// How many checks were made.
+    pub checks: u64,
+}
+
+/// A batch waits in the spool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchSpooled {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Number of the batch's first frame.
+    pub first_frame: u64,
+    /// Number of its last line or packet.
+    pub last_frame: u64,
+    /// How many frames lie under `root`.
+    pub frames: u64,
+    /// The root over the batch's frames.
+    pub root: Digest,
+}
+
+/// A batch was lost for lack of room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchDropped {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Number of the batch's first frame.
+    pub first_frame: u64,
+    /// Number of its last line or packet.
+    pub last_frame: u64,
+    /// Frames read and lost.
+    pub read: u64,
+}
+
+/// Something that did not agree was mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mended {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// What was mended: a word such as `rows_missing`.
+    pub fault: String,
+    /// In which table; empty where it is none.
+    pub table: String,
+    /// From this frame.
+    pub first_frame: u64,
+    /// To this frame.
+    pub last_frame: u64,
+    /// How many rows were added or taken away.
+    pub rows: u64,
+}
+
+/// The clock of the machine was put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockPutBack {
+    /// The latest date in the ledger.
+    #[serde(with = "moment")]
+    pub latest: Timestamp,
+    /// What the clock says now.
+    #[serde(with = "moment")]
+    pub now: Timestamp,
 }
 
 /// Moments as RFC 3339 with six digits.

@@ -11,6 +11,7 @@ mod digest;
 mod error;
 mod file;
 mod frames;
+mod hold;
 mod private;
 mod tree;
 
@@ -22,10 +23,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+pub(crate) use act::source as source_digits;
 pub use act::{
-    Act, AuditRun, BatchIngested, ContentKept, Exported, GateAnswered, ListLoaded, Migrated,
-    NameRevealed, RegisterImported, ReportWritten, RequestReceived, SearchRun, SourceClosed,
-    SourceOpened,
+    Act, AuditRun, BackedUp, BatchDropped, BatchIngested, BatchSpooled, ClockPutBack, ContentKept,
+    Deleted, DeletedMonth, Deletion, DrillHeld, Exported, GateAnswered, HoldEnded, HoldPlaced,
+    KeptByHold, ListLoaded, Mended, Migrated, NameRevealed, RegisterImported, ReportWritten,
+    RequestReceived, RowsOf, SearchRun, SourceClosed, SourceOpened,
 };
 pub use canonical::to_canonical;
 pub use checkpoint::{Checkpoint, VerifyKey};
@@ -33,6 +36,7 @@ pub use digest::Digest;
 pub use error::LedgerError;
 pub use file::Entry;
 pub use frames::{FrameNonces, FrameProofs, FrameTree, frame_leaf};
+pub use hold::{Hold, HoldFor, HoldState, holds};
 pub use private::PrivateRecord;
 pub use tree::{verify_consistency, verify_inclusion};
 
@@ -89,6 +93,9 @@ struct State {
     frontier: Frontier,
     end: u64,
     repaired: u64,
+    /// The date of the last entry, and the latest date of all.
+    last: Timestamp,
+    latest: Timestamp,
 }
 
 impl Ledger {
@@ -124,6 +131,25 @@ impl Ledger {
         let _lock = self.lock()?;
         let mut state = self.state();
         self.catch_up(&mut state)?;
+        let (time, step) = dated(time, state.last);
+        if step {
+            let put_back = Act::ClockPutBack(ClockPutBack {
+                latest: state.latest,
+                now: time,
+            });
+            self.write(&mut state, time, &put_back, None)?;
+        }
+        self.write(&mut state, time, act, private)
+    }
+
+    /// Writes an entry and the head over it. The caller holds the lock and has caught up.
+    fn write(
+        &self,
+        state: &mut State,
+        time: Timestamp,
+        act: &Act,
+        private: Option<Digest>,
+    ) -> Result<u64, LedgerError> {
         let entry = Entry {
             index: state.frontier.size(),
             time,
@@ -143,8 +169,14 @@ impl Ledger {
         }
         state.end += line.len() as u64 + 1;
         state.push(Entry::leaf(line.as_bytes()));
-        self.write_head(&state)?;
+        state.date(entry.time);
+        self.write_head(state)?;
         Ok(entry.index)
+    }
+
+    /// The latest date of all entries known to this process.
+    pub fn latest(&self) -> Timestamp {
+        self.state().latest
     }
 
     /// The signed head over all entries known to this process.
@@ -313,6 +345,9 @@ impl Ledger {
                 at_signed = Some(state.frontier.root());
             }
         }
+        for entry in &tail.entries {
+            state.date(entry.time);
+        }
         state.end = tail.end;
         let size = state.frontier.size();
         if let Some(head) = signed
@@ -391,20 +426,47 @@ impl Ledger {
             .open(self.entries_path())
     }
 
+    /// While this is held, store and ledger may differ: something is between its rows and its entry. Any number of
+    /// programs may hold it, and none while one holds [`Ledger::quiet`].
+    pub fn busy(&self) -> Result<File, LedgerError> {
+        self.lock_file("moment.lock", File::lock_shared)
+    }
+
+    /// While this is held, store and ledger tell of the same moment.
+    pub fn quiet(&self) -> Result<File, LedgerError> {
+        self.lock_file("moment.lock", File::lock)
+    }
+
+    /// The head as it stands on the disk, and how many bytes of the file of entries are under it. As entries are only
+    /// ever added, those bytes stay as they are.
+    pub fn extent(&self) -> Result<(Head, u64), LedgerError> {
+        let _lock = self.lock()?;
+        self.catch_up(&mut self.state())?;
+        Ok((self.head(), self.state().end))
+    }
+
     /// The lock between processes; it is let go when the file is dropped.
     fn lock(&self) -> Result<File, LedgerError> {
-        let path = self.folder.join("lock");
-        let lock = || -> std::io::Result<File> {
+        self.lock_file("lock", File::lock)
+    }
+
+    fn lock_file(
+        &self,
+        name: &str,
+        lock: fn(&File) -> std::io::Result<()>,
+    ) -> Result<File, LedgerError> {
+        let path = self.folder.join(name);
+        let locked = || -> std::io::Result<File> {
             let file = fs::OpenOptions::new()
                 .write(true)
                 .create(true)
                 .truncate(false)
                 .mode(0o600)
                 .open(&path)?;
-            file.lock()?;
+            lock(&file)?;
             Ok(file)
         };
-        lock().map_err(|source| LedgerError::file(&path, source))
+        locked().map_err(|source| LedgerError::file(&path, source))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -418,7 +480,25 @@ impl State {
         self.leaves.push(leaf);
         self.frontier.push(leaf);
     }
+
+    fn date(&mut self, time: Timestamp) {
+        self.last = time;
+        self.latest = self.latest.max(time);
+    }
 }
+
+/// The date of the next entry, and whether the clock was put back since the last. Programs that write at once read the
+/// clock before they wait for each other, and clocks are trimmed: so a little earlier is as late as the last.
+fn dated(now: Timestamp, last: Timestamp) -> (Timestamp, bool) {
+    match last.micros().saturating_sub(now.micros()) {
+        ..=0 => (now, false),
+        1..=WITHOUT_A_WORD => (last, false),
+        _ => (now, true),
+    }
+}
+
+/// Entries may come so late without a word, in microseconds: a program may wait that long for the lock.
+const WITHOUT_A_WORD: i64 = 60_000_000;
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

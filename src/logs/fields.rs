@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use memchr::memchr;
 
+use crate::record::Mac;
+
 /// Walks the fields of a line that are set apart by one or more blanks.
 #[derive(Clone, Debug)]
 pub(super) struct Words<'a> {
@@ -156,6 +158,55 @@ pub(super) fn lower_case(bytes: &[u8]) -> Cow<'_, str> {
         return Cow::Owned(owned);
     }
     text(bytes)
+}
+
+/// A domain name as the records have it: in lower case, without the dot that ends a full name; the root keeps its dot.
+#[inline]
+pub(super) fn domain(name: &[u8]) -> Cow<'_, str> {
+    match name.strip_suffix(b".") {
+        Some(bare) if !bare.is_empty() => lower_case(bare),
+        _ => lower_case(name),
+    }
+}
+
+/// An address and a port with `#`, `@`, `/` or `:` between, also with brackets around an address of version 6. The port may be missing.
+pub(super) fn address_and_port(bytes: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    if let Some(ip) = address(bytes) {
+        return Some((ip, None));
+    }
+    let at = bytes.iter().rposition(|byte| !byte.is_ascii_digit())?;
+    let (ip, port) = bytes.split_at_checked(at)?;
+    let (mark, port) = port.split_first()?;
+    if !matches!(mark, b'#' | b'@' | b'/' | b':') {
+        return None;
+    }
+    let port = u16::try_from(number(port)?).ok()?;
+    address(ip).map(|ip| (ip, Some(port)))
+}
+
+/// The card, in any of the usual spellings. Twelve decimal digits without anything between are a telephone number.
+pub(super) fn card(bytes: &[u8]) -> Option<Mac> {
+    if bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Mac::parse(std::str::from_utf8(bytes).ok()?)
+}
+
+/// The bytes between the first `from` and the next `to` after it.
+pub(super) fn between<'a>(bytes: &'a [u8], from: &str, to: &str) -> Option<&'a [u8]> {
+    let rest = after(bytes, from)?;
+    rest.get(..memchr::memmem::find(rest, to.as_bytes())?)
+}
+
+/// The bytes after the first `from`.
+pub(super) fn after<'a>(bytes: &'a [u8], from: &str) -> Option<&'a [u8]> {
+    let at = memchr::memmem::find(bytes, from.as_bytes())?;
+    bytes.get(at + from.len()..)
+}
+
+/// Whether this stands anywhere in it.
+pub(super) fn contains(bytes: &[u8], part: &str) -> bool {
+    memchr::memmem::find(bytes, part.as_bytes()).is_some()
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

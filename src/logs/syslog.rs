@@ -44,7 +44,7 @@ impl<'a> SyslogLine<'a> {
 }
 
 /// The line without the `<30>` that stands before it where it was taken off the network.
-fn without_priority(line: &[u8]) -> &[u8] {
+pub(super) fn without_priority(line: &[u8]) -> &[u8] {
     let Some(rest) = line.strip_prefix(b"<") else {
         return line;
     };

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::record::{Counts, Event, JsonRow, Place, SourceId, Timestamp};
 
-fn settings() -> SourceSettings {
+pub(super) fn settings() -> SourceSettings {
     SourceSettings {
         zone: TimeZone::get("Europe/London").unwrap(),
         reference: Timestamp::parse("2026-07-02T00:00:00Z").unwrap(),
         fold: Fold::Reject,
+        corrections: Corrections::default(),
     }
 }
 

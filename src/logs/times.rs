@@ -74,6 +74,35 @@ impl LocalClock {
         at_offset(local, offset)
     }
 
+    /// A calendar time at the offset that the line names, or in the source's zone.
+    pub(super) fn at(&self, local: DateTime, offset: Option<Offset>) -> Option<Timestamp> {
+        match offset {
+            Some(offset) => at_offset(local, offset),
+            None => self.moment(local),
+        }
+    }
+
+    /// A day without year: in the latest year in which it exists and is not after the reference.
+    pub(super) fn in_latest_year(
+        &self,
+        month: i8,
+        day: i8,
+        time: Time,
+        offset: Option<Offset>,
+    ) -> Option<Timestamp> {
+        // Nine years hold a leap day even across 1900 and 2100.
+        for back in 0..9 {
+            let Ok(date) = Date::new(self.latest.year() - back, month, day) else {
+                continue;
+            };
+            let local = date.to_datetime(time);
+            if local <= self.latest {
+                return self.at(local, offset);
+            }
+        }
+        None
+    }
+
     /// RFC 3339; without an offset, in the source's zone.
     pub(super) fn rfc_3339(&self, bytes: &[u8]) -> Option<Timestamp> {
         let text = std::str::from_utf8(bytes).ok()?;
@@ -87,17 +116,7 @@ impl LocalClock {
     /// The three words `Mar 2 10:15:00` of RFC 3164: in the latest year in which that day exists and is not after the reference.
     pub(super) fn without_year(&self, month: &[u8], day: &[u8], time: &[u8]) -> Option<Timestamp> {
         let (month, day, time) = (month_number(month)?, day_number(day)?, clock_time(time)?);
-        // Nine years hold a leap day even across 1900 and 2100.
-        for back in 0..9 {
-            let Ok(date) = Date::new(self.latest.year() - back, month, day) else {
-                continue;
-            };
-            let local = date.to_datetime(time);
-            if local <= self.latest {
-                return self.moment(local);
-            }
-        }
-        None
+        self.in_latest_year(month, day, time, None)
     }
 
     /// `Mon Mar  2 10:15:00 2026`, as `ctime` prints it.
@@ -203,7 +222,7 @@ static MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-fn at_offset(local: DateTime, offset: Offset) -> Option<Timestamp> {
+pub(super) fn at_offset(local: DateTime, offset: Offset) -> Option<Timestamp> {
     let moment = Timestamp::from(offset.to_timestamp(local).ok()?);
     (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
 }
@@ -246,6 +265,7 @@ mod tests {
             zone: TimeZone::get("Europe/London").unwrap(),
             reference: Timestamp::parse(reference).unwrap(),
             fold,
+            corrections: Default::default(),
         })
     }
 

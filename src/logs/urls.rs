@@ -29,6 +29,13 @@ impl<'a> Url<'a> {
         if scheme.is_empty() || !scheme.iter().all(is_scheme_byte) {
             return None;
         }
+        let parts = Url::split_bare(rest)?;
+        Some(Url { scheme, ..parts })
+    }
+
+    /// Splits `host:port/path?query`, a URL whose scheme was left out.
+    #[inline]
+    pub(super) fn split_bare(rest: &'a [u8]) -> Option<Self> {
         let end = rest
             .iter()
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
@@ -37,7 +44,7 @@ impl<'a> Url<'a> {
         let (host, port) = split_host(authority)?;
         let (path, query) = split_target(target);
         Some(Url {
-            scheme,
+            scheme: &[],
             host,
             port,
             path,

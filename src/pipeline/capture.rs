@@ -8,12 +8,17 @@ use crate::capture::{CaptureError, CaptureFile, Device, Step};
 use crate::classify::ListIndex;
 use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
-use crate::record::{Counts, Event, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId};
+use crate::record::{
+    Counts, Event, Flow, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId, Tabled,
+};
 use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::ingest::deposit_all;
 use super::input::{Identity, Opened};
+use super::lane::Left;
+use super::retention::Lines;
 use super::stop::Told;
 
 /// What became of the packets of a capture.
@@ -23,6 +28,8 @@ pub struct CaptureCounts {
     pub packets: Counts,
     /// Flows made.
     pub flows: u64,
+    /// Of these, flows that are older than what retention has deleted: they are not stored.
+    pub past_retention: u64,
     /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
     pub evicted: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
@@ -137,6 +144,8 @@ pub struct StoredCapture<'a> {
     pub names: &'a mut Names,
     /// Asked before each packet of a file; a device has its own pace, and ends in order.
     pub told_to_stop: Told,
+    /// Flows that began before are counted and not stored: they were deleted for their age.
+    pub lines: Lines,
 }
 
 impl StoredCapture<'_> {
@@ -150,28 +159,30 @@ impl StoredCapture<'_> {
         packets: &mut Packets,
         name: &str,
         deposit: &Deposit<'_>,
-    ) -> Result<CaptureCounts, PipelineError> {
+    ) -> Result<(CaptureCounts, Left), PipelineError> {
+        deposit.open(self.source, name)?;
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         std::thread::scope(|threads| {
-            let storer = threads.spawn(move || {
-                for batch in &batches {
-                    deposit.batch(batch)?;
-                }
-                Ok::<(), PipelineError>(())
-            });
+            let source = self.source;
+            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
             let made = self.meter(packets, name, &to_store);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
-            let counts = made?;
+            let mut counts = made?;
             let (length, digest) = self
                 .identity
                 .map_or((counts.packets.bytes, [0; 32]), |known| {
                     (known.length, known.digest)
                 });
-            deposit.close(self.source, length, digest, counts.dropped)?;
-            Ok(counts)
+            lane.close(self.source, length, digest, counts.dropped)?;
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts.packets);
+            counts.flows -= left.dropped.flows.min(counts.flows);
+            counts.dropped += left.dropped.counts.read;
+            counts.packets.check()?;
+            Ok((counts, left))
         })
     }
 
@@ -217,7 +228,7 @@ impl StoredCapture<'_> {
                         continue;
                     }
                     batch.packet(&packet, fate, self.names);
-                    batch.flows(&mut flows, self.lists, self.names);
+                    batch.flows(&mut flows, self.lists, &self.lines, self.names);
                     let of_a_file = packet.number.is_multiple_of(PACKETS_IN_A_BATCH);
                     if of_a_file && !batch.send(self.names, &mut total, None, out)? {
                         return Ok(total);
@@ -237,7 +248,7 @@ impl StoredCapture<'_> {
         }
         meter.finish(&mut flows);
         if last > stored_up_to {
-            batch.flows(&mut flows, self.lists, self.names);
+            batch.flows(&mut flows, self.lists, &self.lines, self.names);
         }
         total.dropped = packets.dropped();
         total.evicted = meter.evicted();
@@ -282,9 +293,19 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn flows(&mut self, flows: &mut Vec<MeteredFlow>, lists: &ListIndex, names: &mut Names) {
+    fn flows(
+        &mut self,
+        flows: &mut Vec<MeteredFlow>,
+        lists: &ListIndex,
+        lines: &Lines,
+        names: &mut Names,
+    ) {
         self.counts.flows += flows.len() as u64;
         for mut metered in flows.drain(..) {
+            if lines.is_past(Flow::TABLE, Some(metered.flow.start)) {
+                self.counts.past_retention += 1;
+                continue;
+            }
             lists.classify_flow(&mut metered.flow);
             let place = place(self.source.id, metered.first_frame);
             self.prepared
@@ -315,7 +336,8 @@ impl<'a> Batch<'a> {
             prepared.entry.first_frame = self.last + 1;
             prepared.entry.last_frame = self.last;
         }
-        prepared.entry.count(&counts.packets);
+        prepared.flows = counts.flows;
+        prepared.count(counts.packets);
         prepared.entry.root = self.tree.finish().1;
         names.keep()?;
         Ok(out.send(prepared).is_ok())
@@ -327,6 +349,7 @@ impl CaptureCounts {
     pub fn add(&mut self, other: &CaptureCounts) {
         self.packets.add(&other.packets);
         self.flows += other.flows;
+        self.past_retention += other.past_retention;
         self.dropped += other.dropped;
         self.evicted += other.evicted;
         for (reason, places) in &other.damage {
@@ -363,7 +386,7 @@ impl CaptureCounts {
         self.packets.ignore(IgnoreReason::AlreadyStored);
     }
 
-    /// Counts damage between frames. It stands after the last frame, in the place of a record of frame zero.
+    /// Counts damage between frames. It stands in the place of a record of frame zero whose ordinal is its offset.
     fn damage(
         &mut self,
         source: SourceId,
@@ -371,9 +394,9 @@ impl CaptureCounts {
         offset: u64,
         length: u32,
     ) -> (Place, Event<'static>) {
-        let before: u64 = self.damage.values().sum();
         *self.damage.entry(reason.as_str()).or_default() += 1;
-        let ordinal = u32::try_from(before).unwrap_or(u32::MAX);
+        // The same damage has the same place, however often and from wherever the file is read.
+        let ordinal = u32::try_from(offset & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         let reject = Reject {
             time: None,
             reason,

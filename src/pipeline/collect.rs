@@ -20,7 +20,9 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::ingest::deposit_all;
 use super::input::Identity;
+use super::lane::Left;
 use super::stop::Told;
 use batch::Batch;
 use datagrams::Next;
@@ -194,6 +196,8 @@ pub struct StoredExports<'a> {
     pub names: &'a mut Names,
     /// Asked before each frame of a file; a listener has its own pace, and ends in order.
     pub told_to_stop: Told,
+    /// Flows that began before are counted and not stored: they were deleted for their age.
+    pub lines: super::retention::Lines,
 }
 
 impl StoredExports<'_> {
@@ -207,28 +211,29 @@ impl StoredExports<'_> {
         name: &str,
         collecting: &mut Collecting<'_>,
         deposit: &Deposit<'_>,
-    ) -> Result<CollectCounts, PipelineError> {
+    ) -> Result<(CollectCounts, Left), PipelineError> {
+        deposit.open(self.source, name)?;
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         std::thread::scope(|threads| {
-            let storer = threads.spawn(move || {
-                for batch in &batches {
-                    deposit.batch(batch)?;
-                }
-                Ok::<(), PipelineError>(())
-            });
+            let source = self.source;
+            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
             let made = self.collect(exports, name, collecting, &to_store);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
-            let counts = made?;
+            let mut counts = made?;
             let (length, digest) = self
                 .identity
                 .map_or((counts.records.bytes, [0; 32]), |known| {
                     (known.length, known.digest)
                 });
-            deposit.close(self.source, length, digest, counts.dropped)?;
-            Ok(counts)
+            lane.close(self.source, length, digest, counts.dropped)?;
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts.records);
+            counts.dropped += left.dropped.counts.read;
+            counts.records.check()?;
+            Ok((counts, left))
         })
     }
 
@@ -289,7 +294,7 @@ impl StoredExports<'_> {
             if self.is_stored(last, collecting, &mut batch) {
                 continue;
             }
-            batch.collected(collecting, self.names);
+            batch.collected(collecting, &self.lines, self.names);
             let is_full = last.is_multiple_of(FRAMES_IN_A_BATCH);
             if is_full && !batch.send(self.names, &mut total, None, out)? {
                 return Ok(total);
@@ -299,7 +304,7 @@ impl StoredExports<'_> {
             collecting
                 .collector
                 .finish(&mut collecting.collected, &mut batch.counts.records);
-            batch.collected(collecting, self.names);
+            batch.collected(collecting, &self.lines, self.names);
         }
         total.dropped = exports.dropped();
         batch.send(self.names, &mut total, self.identity, out)?;

@@ -1,43 +1,45 @@
 //! The last step of what is stored: originals, rows, and the ledger's entry, in this order.
 //!
-//! A batch is acknowledged by its entry in the ledger. Before its first row goes to the store it is written down as
-//! pending; after a crash it is finished from there, as it was, by whoever next stores a file. Rows that the store
-//! had taken already it recognises by their token; so each row is stored once, also if the source has grown since.
+//! A batch is acknowledged by its entry in the ledger, which says that the store has taken it. Before its first row goes
+//! to the store it is written down in the spool; after a crash, or when the store was away, it is stored from there, as
+//! it was, by whoever next stores something. Rows that the store had taken already it recognises by their token, or
+//! by asking for their places; so each row is stored once, also if the source has grown since.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use crate::ledger::{Act, BatchIngested, Digest, Ledger, SourceClosed, SourceOpened};
+use crate::ledger::{Act, BatchIngested, Entry, Ledger, RowsOf, SourceClosed, SourceOpened};
 use crate::record::{
     Counts, Event, IgnoreReason, Place, Record, RejectReason, RowBinary, SourceId, SourceKind,
     SourceLine, Table, Timestamp, Tokens,
 };
-use crate::store::Store;
 use crate::store::names::Names;
 use crate::store::originals::{Batch, Originals};
-use crate::store::pending::Pending;
+use crate::store::places::Presence;
+use crate::store::spool::Spool;
 
 use super::PipelineError;
-use super::history::SourcePast;
+use super::door::Door;
+use super::history::{History, SourcePast};
+use super::lane::{Lane, Left};
+use super::way::{Closing, Thing, act_of};
 
 /// Where batches are brought.
 #[derive(Debug)]
 pub struct Deposit<'a> {
     /// The store.
-    pub store: &'a Store,
+    pub store: &'a Door,
     /// The ledger.
     pub ledger: &'a Ledger,
     /// The folder of originals.
     pub originals: &'a Originals,
-    /// The batches on their way.
-    pub pending: &'a Pending,
+    /// What is on its way.
+    pub spool: &'a Spool,
     /// Reads the time, for the entries' dates.
     pub now: fn() -> Timestamp,
 }
 
 /// A batch, ready to be stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Prepared {
     /// Its entry in the ledger.
     pub entry: BatchIngested,
@@ -47,6 +49,10 @@ pub struct Prepared {
     pub originals: Batch,
     /// What sets this import of a register apart from others of the same file.
     pub import: Option<String>,
+    /// What was counted in it while it was read.
+    pub counts: Counts,
+    /// How many flows it has, of a capture.
+    pub flows: u64,
 }
 
 /// A source while it is read.
@@ -62,6 +68,16 @@ pub struct OpenSource {
     pub past: Option<SourcePast>,
 }
 
+impl OpenSource {
+    /// Whether what is lost of it can be had again by reading it anew.
+    pub fn can_be_read_again(&self) -> bool {
+        matches!(
+            self.kind,
+            SourceKind::LogFile | SourceKind::CaptureFile | SourceKind::Register
+        )
+    }
+}
+
 impl Prepared {
     /// An empty batch of a source.
     pub fn of(source: &OpenSource) -> Self {
@@ -74,6 +90,8 @@ impl Prepared {
             rows: BTreeMap::new(),
             originals: Batch::default(),
             import: None,
+            counts: Counts::default(),
+            flows: 0,
         }
     }
 
@@ -89,6 +107,12 @@ impl Prepared {
         self.add_row(place, event, names);
     }
 
+    /// Takes over what was counted in it.
+    pub fn count(&mut self, counts: Counts) {
+        self.entry.count(&counts);
+        self.counts = counts;
+    }
+
     /// Adds a row of any table.
     pub fn add_row<R: Record>(&mut self, place: Place, record: &R, names: &mut Names) {
         let table = record.table();
@@ -100,6 +124,14 @@ impl Prepared {
         let mut encoder = RowBinary::onto(std::mem::take(rows), names);
         encoder.row(place, record);
         *rows = encoder.into_bytes();
+        if !self.entry.rows.contains_key(table.name) {
+            self.entry
+                .rows
+                .insert(table.name.to_owned(), RowsOf::default());
+        }
+        if let Some(told) = self.entry.rows.get_mut(table.name) {
+            told.add(place.frame, place.ordinal);
+        }
     }
 }
 
@@ -112,41 +144,98 @@ impl Deposit<'_> {
                 kind: source.kind.as_str().to_owned(),
                 format: source.format.clone(),
             });
-            self.ledger.append(
-                (self.now)(),
-                &act,
-                Some(&serde_json::json!({ "name": name })),
-            )?;
+            let private = serde_json::json!({ "name": name });
+            self.ledger.append((self.now)(), &act, Some(&private))?;
         }
         Ok(())
     }
 
-    /// Stores a batch and enters it.
-    pub fn batch(&self, batch: Prepared) -> Result<(), PipelineError> {
-        self.originals.put(batch.entry.source, &batch.originals)?;
-        let written = pack(&batch, self.ledger.head().size)?;
-        let kept = self.pending.put(batch.entry.source, &written)?;
-        self.enter(batch)?;
-        Ok(kept.done()?)
+    /// The lane on which a source's batches are brought.
+    pub fn lane(&self, source: &OpenSource) -> Result<Lane<'_>, PipelineError> {
+        Lane::of(self, source)
     }
 
-    /// Finishes the batches that a crash broke off. Only for who holds the lock of files.
-    pub fn finish_pending(&self) -> Result<(), PipelineError> {
-        for (written, kept) in self.pending.left()? {
-            let (batch, since) = unpack(&written).ok_or(PipelineError::PendingBatch)?;
-            let is_entered = self.ledger.batches(Some(batch.entry.source))?;
-            let is_entered = is_entered
-                .iter()
-                .any(|(index, entry)| *index >= since && *entry == batch.entry);
-            if !is_entered {
-                self.enter(batch)?;
+    /// What has been stored of which source, or is on its way.
+    pub fn history(&self) -> Result<History, PipelineError> {
+        // The spool is read first: what goes from there to the ledger meanwhile is then met twice, and not missed.
+        let heads = self.spool.heads()?;
+        let mut history = History::of(self.ledger.entries()?);
+        for (_, head) in heads {
+            let act = act_of(&head).ok_or(PipelineError::PendingBatch)?;
+            history.expect(act, (self.now)());
+        }
+        Ok(history)
+    }
+
+    /// Stores what a crash broke off, or a store that was away has not taken, of all sources that nobody is at work
+    /// on. What it does not take now stays in the spool.
+    pub fn finish(&self) -> Result<Left, PipelineError> {
+        let mut all = Left::default();
+        for queue in self.spool.left()? {
+            let lane = Lane::through(self, queue, true);
+            all.add(lane.end()?);
+        }
+        Ok(all)
+    }
+
+    /// Enters an act that has no private record.
+    pub(super) fn append(&self, act: &Act) -> Result<(), PipelineError> {
+        self.ledger.append((self.now)(), act, None)?;
+        Ok(())
+    }
+
+    /// What the ledger has of batches and ends of a source.
+    pub(super) fn entries_of(&self, source: SourceId) -> Result<Vec<Entry>, PipelineError> {
+        let is_of_it = |entry: &Entry| match &entry.act {
+            Act::BatchIngested(batch) => batch.source == source,
+            Act::SourceClosed(closed) => closed.source == source,
+            Act::RegisterImported(_) => true,
+            _ => false,
+        };
+        Ok(self.ledger.entries()?.filter(is_of_it).collect())
+    }
+
+    /// Stores a thing and enters it. `known` is given where that may have been done before, wholly or in part.
+    pub(super) fn enter(&self, thing: Thing, known: Option<&[Entry]>) -> Result<(), PipelineError> {
+        let _busy = self.ledger.busy()?;
+        let is_entered = |since: u64, act: &Act| {
+            let mut known = known.unwrap_or_default().iter();
+            known.any(|entry| entry.index >= since && entry.act == *act)
+        };
+        match thing {
+            Thing::Batch { batch, since } => {
+                let act = Act::BatchIngested(batch.entry.clone());
+                if is_entered(since, &act) {
+                    return Ok(());
+                }
+                self.rows(batch, known.is_some())?;
+                self.append(&act)
             }
-            kept.done()?;
+            Thing::Act { act, since } if is_entered(since, &act) => Ok(()),
+            Thing::Act { act, .. } => self.append(&act),
+            Thing::Closing(closing) => {
+                let line = self.source_line(&closing)?;
+                let act = Act::SourceClosed(SourceClosed {
+                    source: closing.source,
+                    length: closing.length,
+                    digest: closing.digest,
+                    read: line.read,
+                    stored: line.stored,
+                    rejected: line.rejected,
+                    ignored: line.ignored,
+                    dropped: closing.dropped,
+                });
+                if !is_entered(closing.since, &act) {
+                    self.append(&act)?;
+                }
+                self.store_line(&line)
+            }
         }
-        Ok(())
     }
 
-    fn enter(&self, batch: Prepared) -> Result<(), PipelineError> {
+    /// Stores the rows of a batch; what is there already only if it may be.
+    pub(super) fn rows(&self, batch: Prepared, may_be_there: bool) -> Result<(), PipelineError> {
+        let store = self.store.store()?;
         let entry = &batch.entry;
         for (name, (table, rows)) in batch.rows {
             let import = batch.import.as_deref().unwrap_or_default();
@@ -158,111 +247,43 @@ impl Deposit<'_> {
                 // What stands after the last packet of a capture, which may break off at one byte today and another tomorrow.
                 token.push_str(&format!(":{}", entry.length));
             }
-            self.store.insert(table, rows, Some(&token))?;
+            let presence = match may_be_there {
+                true => store.presence(table, entry.source, &rows)?,
+                false => Presence::None,
+            };
+            match presence {
+                Presence::Whole => {}
+                Presence::None => store.insert(table, rows, Some(&token))?,
+                // The token stands for all of the rows: under it the others would be taken for stored.
+                Presence::Part(others) => {
+                    let token = format!("{token}:but {}", rows.len() - others.len());
+                    store.insert(table, others, Some(&token))?;
+                }
+            }
         }
-        self.ledger
-            .append((self.now)(), &Act::BatchIngested(batch.entry), None)?;
         Ok(())
     }
 
-    /// Enters that a source was read to its end, and brings its row in the table of sources up to date.
-    pub fn close(
-        &self,
-        source: &OpenSource,
-        length: u64,
-        digest: [u8; 32],
-        dropped: u64,
-    ) -> Result<(), PipelineError> {
-        let now = (self.now)();
-        let batches: Vec<BatchIngested> = self
-            .ledger
-            .batches(Some(source.id))?
-            .into_iter()
-            .map(|(_, batch)| batch)
-            .collect();
-        let line = source_line(source, &batches, length, digest, now);
-        let act = Act::SourceClosed(SourceClosed {
-            source: source.id,
-            length,
-            digest: Digest(digest),
-            read: line.read,
-            stored: line.stored,
-            rejected: line.rejected,
-            ignored: line.ignored,
-            dropped,
-        });
-        self.ledger.append(now, &act, None)?;
+    /// The row of a source in the table of sources, from what the ledger has of it.
+    pub(super) fn source_line(&self, closing: &Closing) -> Result<SourceLine, PipelineError> {
+        let batches = self.ledger.batches(Some(closing.source))?;
+        let batches: Vec<BatchIngested> = batches.into_iter().map(|(_, batch)| batch).collect();
+        source_line(closing, &batches)
+    }
+
+    /// Brings the row of a source up to date.
+    pub(super) fn store_line(&self, line: &SourceLine) -> Result<(), PipelineError> {
         let mut tokens = NoNames;
         let mut rows = RowBinary::new(&mut tokens);
-        rows.placeless(&line);
-        self.store.insert(
-            crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?,
-            rows.into_bytes(),
-            None,
-        )?;
-        Ok(())
+        rows.placeless(line);
+        let sources = crate::record::table("sources").ok_or(PipelineError::NoTable("sources"))?;
+        let store = self.store.store()?;
+        Ok(store.insert(sources, rows.into_bytes(), None)?)
     }
-}
-
-/// What is written down of a batch, before the bytes of its rows.
-#[derive(Serialize, Deserialize)]
-struct Head {
-    entry: BatchIngested,
-    import: Option<String>,
-    /// How many entries the ledger had before it.
-    since: u64,
-    /// Each table, and how many bytes its rows have.
-    tables: Vec<(String, usize)>,
-}
-
-fn pack(batch: &Prepared, since: u64) -> Result<Vec<u8>, PipelineError> {
-    let head = Head {
-        entry: batch.entry.clone(),
-        import: batch.import.clone(),
-        since,
-        tables: batch
-            .rows
-            .iter()
-            .map(|(name, (_, rows))| ((*name).to_owned(), rows.len()))
-            .collect(),
-    };
-    let mut bytes = serde_json::to_vec(&head).map_err(|_| PipelineError::PendingBatch)?;
-    bytes.push(b'\n');
-    for (_, rows) in batch.rows.values() {
-        bytes.extend_from_slice(rows);
-    }
-    Ok(bytes)
-}
-
-fn unpack(bytes: &[u8]) -> Option<(Prepared, u64)> {
-    let end = memchr::memchr(b'\n', bytes)?;
-    let (head, rest) = bytes.split_at_checked(end)?;
-    let head: Head = serde_json::from_slice(head).ok()?;
-    let mut rest = rest.get(1..)?;
-    let mut rows = BTreeMap::new();
-    for (name, length) in &head.tables {
-        let table = crate::record::table(name)?;
-        let (own, others) = rest.split_at_checked(*length)?;
-        rows.insert(table.name, (table, own.to_vec()));
-        rest = others;
-    }
-    let batch = Prepared {
-        entry: head.entry,
-        rows,
-        originals: Batch::default(),
-        import: head.import,
-    };
-    rest.is_empty().then_some((batch, head.since))
 }
 
 /// The sums of all batches of a source.
-fn source_line(
-    source: &OpenSource,
-    batches: &[BatchIngested],
-    length: u64,
-    digest: [u8; 32],
-    now: Timestamp,
-) -> SourceLine {
+fn source_line(closing: &Closing, batches: &[BatchIngested]) -> Result<SourceLine, PipelineError> {
     let mut sums = Counts::default();
     for batch in batches {
         sums.read += batch.read;
@@ -273,17 +294,13 @@ fn source_line(
             *sums.reasons.entry(known_reason(reason)).or_default() += frames;
         }
     }
-    SourceLine {
-        source_id: source.id,
-        kind: source.kind,
-        format: source.format.clone().into(),
-        // A register counts from its last import.
-        opened: match (&source.past, source.kind) {
-            (None, _) | (_, SourceKind::Register) => now,
-            (Some(past), _) => past.opened,
-        },
-        digest: Digest(digest).to_string(),
-        bytes: length,
+    Ok(SourceLine {
+        source_id: closing.source,
+        kind: SourceKind::parse(&closing.kind).ok_or(PipelineError::PendingBatch)?,
+        format: closing.format.clone().into(),
+        opened: closing.opened(),
+        digest: closing.digest.to_string(),
+        bytes: closing.length,
         first_time: batches.iter().filter_map(|batch| batch.first_time).min(),
         last_time: batches.iter().filter_map(|batch| batch.last_time).max(),
         read: sums.read,
@@ -292,7 +309,7 @@ fn source_line(
         ignored: sums.ignored,
         reasons: sums.reasons,
         tool_version: env!("CARGO_PKG_VERSION").into(),
-    }
+    })
 }
 
 /// The word of this release for a reason that the ledger holds; a reason of a later release is `other`.
@@ -313,91 +330,4 @@ impl Tokens for NoNames {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::LedgerKeys;
-    use crate::record::{AccountText, WebHit};
-    use crate::store::scratch::Scratch;
-    use crate::store::{Params, query};
-
-    const SOURCE: SourceId = SourceId([5; 16]);
-
-    fn now() -> Timestamp {
-        Timestamp::from_seconds(1_772_446_500)
-    }
-
-    fn prepared(names: &mut Names, frames: u64) -> Prepared {
-        let source = OpenSource {
-            id: SOURCE,
-            kind: SourceKind::LogFile,
-            format: "squid_native".to_owned(),
-            past: None,
-        };
-        let mut batch = Prepared::of(&source);
-        for frame in 1..=frames {
-            let hit = WebHit {
-                host: "planted.example".into(),
-                account_token: AccountText::new("planted"),
-                ..WebHit::at(now())
-            };
-            let place = Place {
-                source: SOURCE,
-                frame,
-                ordinal: 0,
-            };
-            batch.add(place, &Event::WebHit(hit), names);
-        }
-        batch.entry.first_frame = 1;
-        batch.entry.last_frame = frames;
-        batch.entry.frames = frames;
-        batch
-    }
-
-    fn rows(store: &Store) -> u64 {
-        let tables: Vec<serde_json::Value> = store
-            .rows(query("store/tables").unwrap(), &Params::new())
-            .unwrap();
-        let of_hits = tables.iter().find(|row| row["table"] == "web_hits");
-        of_hits.and_then(|row| row["rows"].as_u64()).unwrap_or(0)
-    }
-
-    /// Where a crash can come: before the rows, between rows and ledger, between the ledger and the taking away.
-    #[test]
-    fn a_batch_that_a_crash_broke_off_is_finished_once_wherever_that_was() {
-        for crash in ["before the rows", "after the rows", "after the ledger"] {
-            let Some(scratch) = Scratch::open() else {
-                return;
-            };
-            let data = scratch.folder.path();
-            let keys = LedgerKeys {
-                signing: [1; 32],
-                records: [2; 32],
-            };
-            let deposit = Deposit {
-                store: &scratch.store,
-                ledger: &Ledger::open(&data.join("ledger"), &keys, "test.example").unwrap(),
-                originals: &Originals::open(data, &[3; 32]).unwrap(),
-                pending: &Pending::open(data, &[4; 32]).unwrap(),
-                now,
-            };
-            let mut names = Names::open(data, &[5; 32], &[6; 32]).unwrap();
-
-            let batch = prepared(&mut names, 3);
-            let written = pack(&batch, deposit.ledger.head().size).unwrap();
-            drop(deposit.pending.put(SOURCE, &written).unwrap());
-            if crash == "after the rows" {
-                let (table, rows) = batch.rows["web_hits"].clone();
-                let token = format!("{SOURCE}:1:3:web_hits");
-                deposit.store.insert(table, rows, Some(&token)).unwrap();
-            } else if crash == "after the ledger" {
-                deposit.enter(batch).unwrap();
-            }
-            deposit.finish_pending().unwrap();
-            deposit.finish_pending().unwrap();
-            assert_eq!(rows(&scratch.store), 3, "{crash}");
-            let entered = deposit.ledger.batches(Some(SOURCE)).unwrap();
-            assert_eq!(entered.len(), 1, "{crash}");
-            assert_eq!(entered[0].1.last_frame, 3, "{crash}");
-        }
-    }
-}
+mod tests;

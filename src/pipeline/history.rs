@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{StoredPoint, StoredPoints};
 use crate::ledger::{Act, BatchIngested, Entry};
-use crate::record::{SourceId, Timestamp};
+use crate::record::{SourceId, SourceKind, Timestamp};
 
 /// The past of all sources.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +44,26 @@ impl History {
         self.sources.get(&source)
     }
 
+    /// Adds what is on its way and will be entered; what has arrived meanwhile is passed over.
+    pub fn expect(&mut self, act: Act, now: Timestamp) {
+        if let Act::BatchIngested(batch) = &act
+            && let Some(past) = self.sources.get(&batch.source)
+            && past.batches.contains(batch)
+            && batch.kind != SourceKind::Register.as_str()
+        {
+            return;
+        }
+        self.take(act, now);
+    }
+
     fn add(&mut self, entry: Entry) {
-        match entry.act {
+        self.take(entry.act, entry.time);
+    }
+
+    fn take(&mut self, act: Act, time: Timestamp) {
+        match act {
             Act::SourceOpened(opened) => {
-                self.past(opened.source, entry.time);
+                self.past(opened.source, time);
             }
             Act::BatchIngested(batch) => {
                 self.points.add(StoredPoint {
@@ -57,10 +73,10 @@ impl History {
                     digest: batch.prefix_digest.0,
                     last_frame: batch.last_frame,
                 });
-                self.past(batch.source, entry.time).batches.push(batch);
+                self.past(batch.source, time).batches.push(batch);
             }
             Act::SourceClosed(closed) => {
-                let past = self.past(closed.source, entry.time);
+                let past = self.past(closed.source, time);
                 past.ends.insert(past.last_frame());
             }
             _ => {}

@@ -9,8 +9,9 @@
 //! A stream does not come back, so its last line is read as it is.
 
 use std::io::Read;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::classify::ListIndex;
 use crate::ledger::{Digest, FrameNonces, FrameTree};
@@ -18,7 +19,7 @@ use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
 use crate::record::{
-    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId, SourceKind,
+    Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, SourceId, SourceKind,
 };
 use crate::store::names::Names;
 use crate::store::originals::Batch;
@@ -27,6 +28,8 @@ use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
+use super::lane::{Lane, Left};
+use super::retention::Lines;
 use super::stop::Told;
 use super::trail::Trail;
 
@@ -40,6 +43,8 @@ pub struct LogReading<'a> {
     pub lists: &'a ListIndex,
     /// Asked between blocks of what is stored.
     pub told_to_stop: Told,
+    /// What is older was deleted for its age: it is counted, and does not come back. None when nothing is stored.
+    pub lines: Lines,
 }
 
 /// How many blocks make a batch: about eight megabytes of a log.
@@ -58,7 +63,7 @@ impl LogReading<'_> {
     ) -> Result<Counts, PipelineError> {
         let torn = input.torn.clone();
         let mut framer = Framer::new(input.reader, self.format.framing());
-        let mut reader = self.format.reader(self.settings);
+        let mut reader = crate::logs::reader(self.format, self.settings);
         let mut counts = Counts::default();
         let mut block = Block::new();
         while framer
@@ -105,7 +110,7 @@ impl LogReading<'_> {
         names: &mut Names,
         nonces: FrameNonces,
         deposit: &Deposit<'_>,
-    ) -> Result<Counts, PipelineError> {
+    ) -> Result<(Counts, Left), PipelineError> {
         let (to_read, blocks) = bounded::<Piece>(WAITING);
         let (to_store, batches) = bounded::<Prepared>(WAITING);
         let framing = self.format.framing();
@@ -113,32 +118,35 @@ impl LogReading<'_> {
         let name = input.name.to_string();
         std::thread::scope(|threads| {
             let cutter = threads.spawn(move || cut(input, framing, may_grow, &to_read));
-            let storer = threads.spawn(move || deposit_all(deposit, source, &name, &batches));
+            let storer = threads.spawn(move || deposit_all(deposit, source, Some(&name), &batches));
             let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces);
             let made = maker.run(&blocks, &to_store);
             // The channels are closed first, so that neither thread waits for one that has stopped.
             drop(blocks);
             drop(to_store);
-            storer
+            let mut lane = storer
                 .join()
                 .map_err(|_| PipelineError::Stopped("storing"))??;
             let end = cutter
                 .join()
                 .map_err(|_| PipelineError::Stopped("reading"))??;
             made?;
-            let (counts, nothing_new) = (maker.total, !maker.sent);
+            let (mut counts, nothing_new) = (maker.total, !maker.sent);
             counts.check()?;
             // What ended there before has not ended again, and of what has not begun there is nothing to say.
             let known = source.past.as_ref().is_none_or(SourcePast::is_at_an_end);
             if !(nothing_new && known) {
-                deposit.close(source, end.length, end.digest, 0)?;
+                lane.close(source, end.length, end.digest, 0)?;
             }
-            Ok(counts)
+            let left = lane.end()?;
+            left.dropped.out_of(&mut counts);
+            counts.check()?;
+            Ok((counts, left))
         })
     }
 
     /// Reads one frame: counts it, meets its events with the lists, hands them out with their places.
-    fn frame(
+    pub(super) fn frame(
         &self,
         reader: &mut dyn LineReader,
         frame: &Frame<'_>,
@@ -147,8 +155,12 @@ impl LogReading<'_> {
         out: &mut dyn FnMut(Place, &Event<'_>),
     ) {
         let lines = u64::from(frame.lines);
-        let mut ordinal = 0;
+        let (mut ordinal, mut past) = (0, false);
         let outcome = read_frame(reader, frame, &mut |mut event| {
+            if self.lines.is_past(event.table(), event.time()) {
+                past = true;
+                return;
+            }
             self.lists.classify(&mut event);
             out(
                 Place {
@@ -164,6 +176,9 @@ impl LogReading<'_> {
         counts.bytes += frame.length;
         counts.records += u64::from(ordinal);
         match outcome {
+            Outcome::Records if past && ordinal == 0 => {
+                counts.ignore_many(IgnoreReason::PastRetention, lines);
+            }
             Outcome::Records => counts.stored += lines,
             Outcome::Ignored(reason) => counts.ignore_many(reason, lines),
             Outcome::Rejected(reason) => {
@@ -265,21 +280,32 @@ fn cut(
     Ok(known)
 }
 
-/// Opens the source with its first batch: of a file without a whole line there is nothing to enter.
-fn deposit_all(
-    deposit: &Deposit<'_>,
+/// Opens the source with its first batch, if it has a name to be opened with: of a file without a whole line there is
+/// nothing to enter.
+pub(super) fn deposit_all<'d>(
+    deposit: &'d Deposit<'d>,
     source: &OpenSource,
-    name: &str,
+    name: Option<&str>,
     batches: &Receiver<Prepared>,
-) -> Result<(), PipelineError> {
-    for (place, batch) in batches.iter().enumerate() {
-        if place == 0 {
-            deposit.open(source, name)?;
+) -> Result<Lane<'d>, PipelineError> {
+    let mut lane = deposit.lane(source)?;
+    let mut name = name;
+    loop {
+        match batches.recv_timeout(BETWEEN_RETRIES) {
+            Ok(batch) => {
+                if let Some(name) = name.take() {
+                    deposit.open(source, name)?;
+                }
+                lane.batch(batch)?;
+            }
+            Err(RecvTimeoutError::Timeout) => lane.retry()?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(lane),
         }
-        deposit.batch(batch)?;
     }
-    Ok(())
 }
+
+/// How often a quiet source looks whether a store that was away is back.
+pub(super) const BETWEEN_RETRIES: Duration = Duration::from_secs(1);
 
 /// Makes batches of blocks.
 struct BatchMaker<'a> {
@@ -313,7 +339,7 @@ impl<'a> BatchMaker<'a> {
             stored_bytes,
             may_grow: source.kind == SourceKind::LogFile,
             names,
-            reader: reading.format.reader(reading.settings),
+            reader: crate::logs::reader(reading.format, reading.settings),
             tree: FrameTree::new(nonces),
             originals: Batch::default(),
             batch: Prepared::of(source),
@@ -418,12 +444,17 @@ impl<'a> BatchMaker<'a> {
         let mut batch = std::mem::replace(&mut self.batch, Prepared::of(self.source));
         batch.originals = std::mem::take(&mut self.originals);
         let counts = std::mem::take(&mut self.counts);
+        let past = IgnoreReason::PastRetention.as_str();
+        if counts.reasons.contains_key(past) && counts.stored + counts.rejected == 0 {
+            // All of it has had its time, the lines too.
+            batch.originals = Batch::default();
+        }
         self.total.add(&counts);
         if counts.read == 0 {
             return Ok(true);
         }
         counts.check()?;
-        batch.entry.count(&counts);
+        batch.count(counts);
         batch.entry.root = self.tree.finish().1;
         // Names before rows: a token in the store must always lead back to its name.
         self.names.keep()?;
@@ -494,10 +525,14 @@ fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {
         .unwrap_or(rest)
 }
 
-/// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.
+/// Formats that lines look like, the likeliest first, each with its likeness in percent.
+pub type Likenesses = Vec<(&'static dyn LogFormat, u8)>;
+
+/// Tells what a log's first lines look like, among the operator's own formats and ours. The input comes back whole; `None` if it is empty.
 pub fn detect(
     mut input: Opened,
-) -> Result<(Option<&'static dyn LogFormat>, Option<Opened>), PipelineError> {
+    own: &[&'static dyn LogFormat],
+) -> Result<(Likenesses, Option<Opened>), PipelineError> {
     let mut start = Vec::new();
     let limit = crate::logs::framing::BLOCK_SIZE as u64;
     input
@@ -507,7 +542,7 @@ pub fn detect(
         .read_to_end(&mut start)
         .map_err(|error| input.name.error(error))?;
     if start.is_empty() && !input.torn.is_set() {
-        return Ok((None, None));
+        return Ok((Vec::new(), None));
     }
     let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
     // The last piece is a line cut off, unless the source ends there.
@@ -519,7 +554,7 @@ pub fn detect(
         .take(crate::logs::SAMPLE_LINES)
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .collect();
-    let format = crate::logs::likeliest(&lines).map(|(format, _)| format);
+    let found = crate::logs::likenesses(&lines, own);
     input.reader = Box::new(std::io::Cursor::new(start).chain(input.reader));
-    Ok((format, Some(input)))
+    Ok((found, Some(input)))
 }

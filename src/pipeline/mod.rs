@@ -1,17 +1,25 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod backup;
 pub mod capture;
+pub mod check;
 pub mod collect;
 pub mod deposit;
+pub mod door;
+pub mod formats;
 pub mod history;
 pub mod ingest;
 pub mod input;
+pub mod lane;
 pub mod lists;
+pub mod mend;
 pub mod output;
 pub mod registers;
+pub mod retention;
 pub mod sources;
 pub mod stop;
 pub mod trail;
+mod way;
 
 use std::io;
 
@@ -50,9 +58,9 @@ pub enum PipelineError {
     /// Originals can not be used.
     #[error("cannot keep the originals")]
     Originals(#[from] crate::store::originals::OriginalsError),
-    /// A batch on its way can not be written down, or finished.
-    #[error("cannot use the batches that are on their way")]
-    Pending(#[from] crate::store::pending::PendingError),
+    /// What is on its way can not be written down, or read back.
+    #[error("cannot go on")]
+    Spool(#[from] crate::store::spool::SpoolError),
     /// Names can not be kept.
     #[error("cannot keep the table of names")]
     Names(#[from] crate::store::names::NamesError),
@@ -72,6 +80,14 @@ pub enum PipelineError {
     /// A table that the program does not have.
     #[error("there is no table {0}: this is a fault of the program")]
     NoTable(&'static str),
+}
+
+/// Whether a disk had no room.
+pub fn is_disk_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl PipelineError {

@@ -6,13 +6,14 @@
 use jiff::tz::TimeZone;
 
 use crate::ledger::{Act, Digest, FrameNonces, FrameTree, RegisterImported};
-use crate::logs::{RegisterError, read_register};
+use crate::logs::{MisExport, RegisterError, read_register};
 use crate::record::{Counts, Event, Place, RegisterKind, Reject};
 use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::input::Identity;
+use super::lane::Left;
 
 /// A register's file, read.
 pub struct RegisterImport<'a> {
@@ -24,6 +25,8 @@ pub struct RegisterImport<'a> {
     pub identity: &'a Identity,
     /// The zone of dates without one.
     pub zone: &'a TimeZone,
+    /// That it is an export of a management information system, and what is known of it.
+    pub mis: Option<&'a MisExport>,
 }
 
 /// A register can not be imported.
@@ -46,12 +49,12 @@ impl RegisterImport<'_> {
         names: &mut Names,
         nonces: FrameNonces,
         deposit: &Deposit<'_>,
-    ) -> Result<Counts, ImportError> {
+    ) -> Result<(Counts, Left), ImportError> {
         let mut batch = Prepared::of(self.source);
         let mut tree = FrameTree::new(nonces);
         let mut counts = Counts::default();
         let mut rest = bytes;
-        read_register(self.kind, &mut rest, self.zone, &mut |frame| {
+        read_register(self.kind, &mut rest, self.zone, self.mis, &mut |frame| {
             let raw = slice(bytes, frame.offset, frame.length);
             let place = Place {
                 source: self.source.id,
@@ -89,12 +92,13 @@ impl RegisterImport<'_> {
         counts.check().map_err(PipelineError::from)?;
         batch.entry.length = self.identity.length;
         batch.entry.prefix_digest = Digest(self.identity.digest);
-        batch.entry.count(&counts);
+        batch.count(counts.clone());
         batch.entry.root = tree.finish().1;
         // Each import counts, also one of a file that was imported before: what came between is replaced.
-        batch.import = Some(format!("{}", (deposit.now)().micros()));
+        batch.import = Some(format!("#{}", deposit.ledger.head().size));
         names.keep().map_err(PipelineError::from)?;
-        deposit.batch(batch)?;
+        let mut lane = deposit.lane(self.source)?;
+        lane.batch(batch)?;
         let imported = Act::RegisterImported(RegisterImported {
             register: self.kind.as_str().to_owned(),
             digest: Digest(self.identity.digest),
@@ -102,12 +106,9 @@ impl RegisterImport<'_> {
             stored: counts.stored,
             rejected: counts.rejected,
         });
-        deposit
-            .ledger
-            .append((deposit.now)(), &imported, None)
-            .map_err(PipelineError::from)?;
-        deposit.close(self.source, self.identity.length, self.identity.digest, 0)?;
-        Ok(counts)
+        lane.act(imported)?;
+        lane.close(self.source, self.identity.length, self.identity.digest, 0)?;
+        Ok((counts, lane.end()?))
     }
 }
 

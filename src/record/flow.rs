@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::columns::{Word, record};
 use super::words::words;
-use super::{AccountText, Timestamp};
+use super::{AccountText, Action, Timestamp};
 
 words! {
     /// Why a flow ended: `flowEndReason` of RFC 5102.
@@ -157,5 +157,7 @@ record! {
         http_user_agent: String, Content, Captured;
         /// The account, where the wire itself names one.
         account_token as "account_text": Option<AccountText>, Entity, Captured;
+        /// What a firewall did with it, where a firewall's log tells of it.
+        action: Option<Action>, Events, Derived;
     }
 }

@@ -55,6 +55,8 @@ words! {
         AlreadyStored = "already_stored",
         /// A file ends in it and it has no end yet: it is read once it is whole.
         Unfinished = "unfinished",
+        /// Older than what retention has deleted: it does not come back.
+        PastRetention = "past_retention",
         /// A link type that is not decoded.
         LinkType = "link_type",
         /// A frame that carries no IP.

@@ -1,6 +1,7 @@
 //! The one client: the same requests to the socket of a data folder and to a ClickHouse server.
 
 use std::io::Write;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression};
@@ -11,13 +12,20 @@ use tokio::runtime::Runtime;
 use super::engine::threads;
 use super::error::{Refusal, StoreError};
 use super::own;
-use super::settings::Server;
+use super::settings::{Patience, Server};
 use super::sql::Params;
 use super::unix::SocketOf;
+use super::wire::{WayThere, WireError, causes};
 
 /// A client with the threads it runs on.
 pub(super) struct Caller {
+    /// Names no database.
+    anywhere: Client,
+    /// The same, with bare names looked up in the store's database.
     client: Client,
+    patience: Patience,
+    /// What each insert says beside its own.
+    insert_settings: Vec<(&'static str, &'static str)>,
     /// None only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -34,7 +42,11 @@ pub(super) struct Call<'a> {
 
 impl Caller {
     /// Speaks to the socket of a data folder.
-    pub(super) fn of_folder(socket: SocketOf, key: &[u8; 32]) -> std::io::Result<Caller> {
+    pub(super) fn of_folder(
+        socket: SocketOf,
+        key: &[u8; 32],
+        database: &str,
+    ) -> std::io::Result<Caller> {
         // No connection is kept idle: who serves may end at any moment, and connecting costs nothing here.
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
@@ -45,19 +57,28 @@ impl Caller {
             .with_password(own::word(key).as_str())
             .with_compression(Compression::None);
         Ok(Caller {
-            client,
+            anywhere: client.clone(),
+            client: client.with_database(database),
+            patience: Patience::ENDLESS,
+            insert_settings: Vec::new(),
             runtime: Some(threads(NAME, 1)?),
         })
     }
 
-    /// Speaks to a server.
-    pub(super) fn of_server(server: &Server) -> Result<Caller, StoreError> {
-        let mut client = Client::default().with_url(&server.url);
-        if !server.read_only {
-            // A user who may only read may not set anything either; these are a recent server's defaults.
-            client = client
-                .with_setting("output_format_json_quote_64bit_integers", "0")
-                .with_setting("session_timezone", "UTC");
+    /// Speaks to a server. One that lets us set nothing is asked as it is.
+    pub(super) fn of_server(server: &Server, may_set: bool) -> Result<Caller, StoreError> {
+        let unusable = |error: WireError| StoreError::Settings(error.to_string());
+        let way =
+            WayThere::new(server.patience.connect, server.trusted.as_deref()).map_err(unusable)?;
+        // Each request has a connection of its own: see `wire`.
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(way);
+        let mut client = Client::with_http_client(http).with_url(&server.url);
+        if may_set {
+            for (name, value) in SERVER_SETTINGS {
+                client = client.with_setting(*name, *value);
+            }
         }
         if !server.compressed {
             client = client.with_compression(Compression::None);
@@ -73,14 +94,19 @@ impl Caller {
             reason: error.to_string(),
         })?;
         Ok(Caller {
-            client,
+            anywhere: client.clone(),
+            client: client.with_database(&server.database),
+            patience: server.patience,
+            insert_settings: INSERT_SETTINGS.to_vec(),
             runtime: Some(runtime),
         })
     }
 
-    /// The same client, with bare names looked up in this database.
-    pub(super) fn with_database(mut self, database: &str) -> Caller {
-        self.client = self.client.clone().with_database(database);
+    /// Makes deduplication hold against a profile that switches it off, where the server has a word for that.
+    pub(super) fn deduplicating(mut self, has_the_word: bool) -> Caller {
+        if has_the_word {
+            self.insert_settings.push(DEDUPLICATE);
+        }
         self
     }
 
@@ -91,31 +117,61 @@ impl Caller {
         format: &str,
         piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut query = self.client.query_raw(call.sql);
+        self.ask_with(&self.client, call, format, piece)
+    }
+
+    /// Asks outside any database, as the store's own may not exist yet.
+    pub(super) fn ask_anywhere(
+        &self,
+        call: &Call<'_>,
+        format: &str,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut answer = Vec::new();
+        self.ask_with(&self.anywhere, call, format, &mut |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(answer)
+    }
+
+    fn ask_with(
+        &self,
+        client: &Client,
+        call: &Call<'_>,
+        format: &str,
+        piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut query = client.query_raw(call.sql);
         for (name, value) in call.params.iter() {
             query = query.with_setting(format!("param_{name}"), value);
         }
         self.wait(async {
-            let told = |error| told(call.what, error);
-            let mut cursor = query.fetch_bytes(format).map_err(told)?;
-            while let Some(bytes) = cursor.next().await.map_err(told)? {
-                piece(&bytes)?;
+            let mut cursor = query
+                .fetch_bytes(format)
+                .map_err(|error| told(call.what, error))?;
+            let mut within = self.patience.answer;
+            loop {
+                let next = tokio::time::timeout(within, cursor.next())
+                    .await
+                    .map_err(|_| slow(call.what, within))?;
+                match next.map_err(|error| told(call.what, error))? {
+                    Some(bytes) => piece(&bytes)?,
+                    None => return Ok(()),
+                }
+                within = self.patience.between;
             }
-            Ok(())
         })
     }
 
     /// Sends a statement outside any database, such as the one that makes it.
     pub(super) fn tell_server(&self, what: &str, sql: &str) -> Result<(), StoreError> {
-        let mut client = self.client.clone();
-        client = client.with_database(String::new());
-        self.wait(async {
-            client
-                .query_raw(sql)
-                .execute()
-                .await
-                .map_err(|error| told(what, error))
-        })
+        let params = Params::new();
+        let call = Call {
+            what,
+            sql,
+            params: &params,
+        };
+        self.ask_anywhere(&call, "Null").map(drop)
     }
 
     /// Sends rows. The statement ends with the format that they are in.
@@ -126,18 +182,28 @@ impl Caller {
         rows: impl Iterator<Item = Bytes>,
         settings: &[(&str, &str)],
     ) -> Result<(), StoreError> {
-        let mut insert = self.client.insert_formatted_with(sql);
-        for (name, value) in settings {
+        let Patience {
+            between, answer, ..
+        } = self.patience;
+        let mut insert = self
+            .client
+            .insert_formatted_with(sql)
+            .with_timeouts(Some(between), Some(answer));
+        for (name, value) in self.insert_settings.iter().chain(settings) {
             insert = insert.with_setting(*name, *value);
         }
+        let failed = |error, within| match error {
+            clickhouse::error::Error::TimedOut => slow(what, within),
+            error => told(what, error),
+        };
         self.wait(async {
             for piece in rows {
                 insert
                     .send(piece)
                     .await
-                    .map_err(|error| told(what, error))?;
+                    .map_err(|error| failed(error, between))?;
             }
-            insert.end().await.map_err(|error| told(what, error))
+            insert.end().await.map_err(|error| failed(error, answer))
         })
     }
 
@@ -161,30 +227,55 @@ impl Drop for Caller {
     }
 }
 
-fn told(what: &str, error: clickhouse::error::Error) -> StoreError {
-    match error {
-        clickhouse::error::Error::BadResponse(text) => StoreError::Refused {
-            what: what.to_owned(),
-            refusal: Refusal::new(text),
-        },
-        clickhouse::error::Error::Network(cause) => StoreError::Unreachable {
-            what: what.to_owned(),
-            reason: root(cause.as_ref()),
-        },
-        other => StoreError::Unreachable {
-            what: what.to_owned(),
-            reason: other.to_string(),
-        },
+fn slow(what: &str, within: Duration) -> StoreError {
+    StoreError::Slow {
+        what: what.to_owned(),
+        within,
     }
 }
 
-/// The innermost cause, which says what happened.
-fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+fn told(what: &str, error: clickhouse::error::Error) -> StoreError {
+    let what = what.to_owned();
+    match error {
+        clickhouse::error::Error::BadResponse(text) => StoreError::Refused {
+            what,
+            refusal: Refusal::new(text),
+        },
+        clickhouse::error::Error::TimedOut => StoreError::Unreachable {
+            what,
+            reason: "it took too long".to_owned(),
+        },
+        clickhouse::error::Error::InvalidParams(_) => {
+            StoreError::Settings("store.url is no address".to_owned())
+        }
+        clickhouse::error::Error::Network(cause) => lost(what, cause.as_ref()),
+        other => lost(what, &other),
     }
-    cause.to_string()
+}
+
+/// A request that has no answer of the store's, as its causes tell.
+fn lost(what: String, error: &(dyn std::error::Error + 'static)) -> StoreError {
+    match WireError::within(error) {
+        Some(WireError::Slow(within)) => return slow(&what, *within),
+        Some(WireError::NotClickHouse(status)) => {
+            return StoreError::NotAStore {
+                what,
+                status: *status,
+            };
+        }
+        _ => {}
+    }
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return StoreError::NotTrusted {
+            what,
+            reason: tls.to_string(),
+        };
+    }
+    let reason = causes(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    StoreError::Unreachable { what, reason }
 }
 
 /// Hands pieces to a writer.
@@ -200,5 +291,16 @@ pub(super) fn onto<'w>(
     }
 }
 
+/// What holds for each question to a server; a data folder's engine has the like standing. A question whose asker has gone is stopped.
+const SERVER_SETTINGS: &[(&str, &str)] = &[
+    ("output_format_json_quote_64bit_integers", "0"),
+    ("session_timezone", "UTC"),
+    ("cancel_http_readonly_queries_on_client_close", "1"),
+];
+/// What holds for rows, whatever a user's profile says: they are acknowledged when they are stored and not before
+/// (`async_insert` is on since 26.2, and may acknowledge what lies in memory), and a batch that is sent again is known.
+const INSERT_SETTINGS: &[(&str, &str)] = &[("async_insert", "0"), ("insert_deduplicate", "1")];
+/// Known to servers since 26.2; a profile can switch deduplication off with it.
+const DEDUPLICATE: (&str, &str) = ("deduplicate_insert", "enable");
 /// How its threads are called.
 const NAME: &str = "invigil-store";

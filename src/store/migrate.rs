@@ -7,6 +7,7 @@ use ring::digest;
 use serde::Deserialize;
 
 use super::client::{Call, Caller};
+use super::drift::Drift;
 use super::error::StoreError;
 use super::queries::{SCHEMA, VIEWS};
 use super::sql::{Params, Sql};
@@ -61,6 +62,30 @@ pub(super) fn migrate(
             params: &params,
         };
         caller.ask(&call, "Null", &mut |_| Ok(()))?;
+        applied.push(Applied { id: sql.id() });
+    }
+    Ok(applied)
+}
+
+/// Makes tables and views again that are gone or were changed; what they held is not brought back.
+pub(super) fn again(
+    caller: &Caller,
+    drift: &[Drift],
+    encrypted: bool,
+) -> Result<Vec<Applied>, StoreError> {
+    let tables_are_gone = drift
+        .iter()
+        .any(|drift| matches!(drift, Drift::MissingTable(_)));
+    let views_are_wrong = drift
+        .iter()
+        .any(|drift| matches!(drift, Drift::MissingView(_) | Drift::OtherView(_)));
+    let schema = SCHEMA.iter().filter(|_| tables_are_gone);
+    let views = VIEWS.iter().filter(|_| views_are_wrong);
+    let mut applied = Vec::new();
+    for sql in schema.chain(views) {
+        for statement in statements(sql.text()) {
+            tell(caller, sql.id(), &rendered(&statement, encrypted))?;
+        }
         applied.push(Applied { id: sql.id() });
     }
     Ok(applied)

@@ -13,23 +13,34 @@
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod allow;
+pub mod backup;
 mod client;
+mod cover;
+mod drift;
 mod engine;
 mod error;
 mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;
 mod open;
+mod outside;
 mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
-pub mod pending;
+/// What is stored already of a batch.
+pub mod places;
 mod queries;
+pub mod retention;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
+/// Sealing of files of any length.
+pub mod sealed_stream;
 mod settings;
+pub mod spool;
 mod sql;
 mod unix;
+mod version;
+mod wire;
 
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -37,17 +48,21 @@ pub(crate) mod scratch;
 mod tests;
 
 use std::io::Write;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use allow::{Content, Refused};
+pub use cover::{Cover, Covered, meets};
+pub use drift::Drift;
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
-pub use queries::{QUERIES, query};
-pub use settings::{Embedded, Server, StoreSettings};
+pub use outside::{Limits, Outside, Question, Role, StoreKey, TlsFiles, Witness};
+pub use queries::{QUERIES, check, query};
+pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 
 use crate::record::Table;
@@ -65,7 +80,12 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        self.insert_streamed(table, std::iter::once(rows), token)
+        // Without a token nobody could tell whether a broken-off try has stored them.
+        let pauses = if token.is_some() { PAUSES } else { &[] };
+        let rows = Bytes::from(rows);
+        again(pauses, || {
+            self.insert_pieces(table, std::iter::once(rows.clone()), token)
+        })
     }
 
     /// Adds rows that come in pieces, wherever they are cut, in bounded memory.
@@ -75,10 +95,19 @@ impl Store {
         pieces: impl Iterator<Item = Vec<u8>>,
         token: Option<&str>,
     ) -> Result<(), StoreError> {
+        self.insert_pieces(table, pieces.map(Bytes::from), token)
+    }
+
+    fn insert_pieces(
+        &self,
+        table: &'static Table,
+        rows: impl Iterator<Item = Bytes>,
+        token: Option<&str>,
+    ) -> Result<(), StoreError> {
         let what = format!("rows for {}", table.name);
         let mut settings = vec![("max_partitions_per_insert_block", "0")];
         settings.extend(token.map(|token| ("insert_deduplication_token", token)));
-        let rows = pieces.map(Bytes::from);
+        self.must_be_whole()?;
         self.caller()?
             .insert(&what, migrate::insert_statement(table), rows, &settings)
     }
@@ -177,9 +206,55 @@ impl Store {
             sql: sql.text(),
             params,
         };
-        self.caller()?.ask(&call, format, piece)
+        let pauses = if sql.only_asks() { PAUSES } else { &[] };
+        // A question that was answered in part can not be asked again: its first rows are passed on.
+        let mut begun = false;
+        let mut broken = None;
+        again(pauses, || {
+            let mut passed = |bytes: &[u8]| {
+                begun = true;
+                piece(bytes)
+            };
+            match self.caller()?.ask(&call, format, &mut passed) {
+                Err(error) if begun => {
+                    broken = Some(error);
+                    Ok(())
+                }
+                done => done,
+            }
+        })?;
+        broken.map_or(Ok(()), Err)
     }
 }
+
+/// Tries once more after each pause, as long as that may help. What took long is not tried again here, nor what was
+/// waited for already.
+fn again<T>(
+    pauses: &[Duration],
+    mut work: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for pause in pauses {
+        match work() {
+            Err(StoreError::Slow { within, what }) => {
+                return Err(StoreError::Slow { within, what });
+            }
+            Err(StoreError::Held { data, holder }) => {
+                return Err(StoreError::Held { data, holder });
+            }
+            Err(error) if error.is_worth_another_try() => std::thread::sleep(*pause),
+            done => return done,
+        }
+    }
+    work()
+}
+
+/// Between the tries: nearly four seconds in all, in which a server restarts or a crowd passes.
+const PAUSES: &[Duration] = &[
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 
 /// How errors name a statement that is not ours.
 const TYPED_IN: &str = "the statement";

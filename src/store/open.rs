@@ -6,15 +6,19 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::client::Caller;
+use super::client::{Call, Caller};
+use super::drift::{self, Drift, Found};
 use super::engine::{Occupied, Owner, Start};
 use super::error::{SHORTEST_KEY, StoreError};
 use super::migrate;
+use super::outside::{StoreKey, TlsFiles};
 use super::settings::{Embedded, StoreSettings};
+use super::sql::{Params, Sql};
 use super::unix::SocketOf;
+use super::version;
 
 /// The store. Clones share one hold; the engine, if it is ours, closes when the last one goes.
 #[derive(Clone)]
@@ -26,6 +30,10 @@ struct Inner {
     caller: Caller,
     database: String,
     place: Place,
+    /// What the operator should read.
+    notices: Vec<String>,
+    /// What stops every write.
+    stops: Mutex<Vec<Drift>>,
 }
 
 enum Place {
@@ -41,45 +49,98 @@ enum Place {
 impl Store {
     /// Opens the store and brings its schema up to date.
     pub fn open(settings: &StoreSettings) -> Result<Store, StoreError> {
-        let (caller, place, read_only) = match settings {
+        let database = settings.database();
+        let mut notices = Vec::new();
+        let (caller, place) = match settings {
             StoreSettings::Embedded(embedded) => {
                 let hold = Mutex::new(hold(embedded)?);
                 let socket = SocketOf::new(&embedded.data).map_err(unusable(&embedded.data))?;
                 let settings = embedded.clone();
-                let caller = Caller::of_folder(socket.clone(), &embedded.key)
+                let caller = Caller::of_folder(socket.clone(), &embedded.key, database)
                     .map_err(unusable(&embedded.data))?;
-                (
-                    caller,
-                    Place::Folder {
-                        settings,
-                        socket,
-                        hold,
-                    },
-                    false,
-                )
+                let place = Place::Folder {
+                    settings,
+                    socket,
+                    hold,
+                };
+                (caller, place)
             }
             StoreSettings::Server(server) => {
-                (Caller::of_server(server)?, Place::Server, server.read_only)
+                let greeted = version::greet(server)?;
+                notices = greeted.notices;
+                (greeted.caller, Place::Server)
             }
         };
-        let database = settings.database();
-        let store = Store {
+        let stops = as_it_should_be(&caller, database, is_encrypted(&place), &mut notices)?;
+        Ok(Store {
             inner: Arc::new(Inner {
-                caller: caller.with_database(database),
+                caller,
                 database: database.to_owned(),
                 place,
+                notices,
+                stops: Mutex::new(stops),
             }),
-        };
-        if !read_only {
-            store.migrate()?;
-        }
-        Ok(store)
+        })
     }
 
-    /// Brings the schema up to date; the answer is what that took. Twice does no harm.
+    /// Brings the schema up to date, and makes tables and views that are gone anew; the answer is what that took.
+    /// Twice does no harm.
     pub fn migrate(&self) -> Result<Vec<migrate::Applied>, StoreError> {
-        let encrypted = matches!(self.inner.place, Place::Folder { .. });
-        migrate::migrate(self.caller()?, &self.inner.database, encrypted)
+        let encrypted = is_encrypted(&self.inner.place);
+        let (caller, database) = (self.caller()?, &self.inner.database);
+        if let Some(newer) = Found::look(caller, database)?.newer() {
+            return Err(StoreError::Drifted(vec![newer]));
+        }
+        let mut applied = migrate::migrate(caller, database, encrypted)?;
+        applied.extend(migrate::again(caller, &self.drift()?, encrypted)?);
+        let left = Found::look(caller, database)?.drift();
+        *self.stops() = left.into_iter().filter(Drift::stops_writing).collect();
+        Ok(applied)
+    }
+
+    /// In what the store is not what this program made.
+    pub fn drift(&self) -> Result<Vec<Drift>, StoreError> {
+        let caller = self.caller()?;
+        let mut all = Found::look(caller, &self.inner.database)?.drift();
+        all.extend(drift::changed_views(caller, &self.inner.database)?);
+        Ok(all)
+    }
+
+    /// What was noticed when the store was opened and hinders nobody.
+    pub fn notices(&self) -> &[String] {
+        &self.inner.notices
+    }
+
+    /// Says whether rows would be taken, so that nobody reads a file for nothing.
+    pub fn must_take_rows(&self) -> Result<(), StoreError> {
+        self.must_be_whole()?;
+        if let Place::Folder { .. } = self.inner.place {
+            return Ok(());
+        }
+        let call = Call {
+            what: WRITABLE.id(),
+            sql: WRITABLE.text(),
+            params: &Params::new(),
+        };
+        self.caller()?
+            .ask(&call, "Null", &mut |_| Ok(()))
+            .map_err(only_read)
+    }
+
+    /// Refuses while the schema would lose rows.
+    pub(super) fn must_be_whole(&self) -> Result<(), StoreError> {
+        let stops = self.stops();
+        match stops.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::Drifted(stops.clone())),
+        }
+    }
+
+    fn stops(&self) -> MutexGuard<'_, Vec<Drift>> {
+        self.inner
+            .stops
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the engine runs in this process (and ends with its last store).
@@ -108,6 +169,46 @@ impl Store {
         }
         Ok(&self.inner.caller)
     }
+}
+
+/// Applies what is not applied, unless a newer program was here; the answer is what stops every write.
+fn as_it_should_be(
+    caller: &Caller,
+    database: &str,
+    encrypted: bool,
+    notices: &mut Vec<String>,
+) -> Result<Vec<Drift>, StoreError> {
+    let mut found = Found::look(caller, database)?;
+    if found.newer().is_none() && found.unapplied().next().is_some() {
+        match migrate::migrate(caller, database, encrypted) {
+            Ok(_) => found = Found::look(caller, database)?,
+            // Who may only ask can ask what is there; of an empty place there is nothing to ask.
+            Err(error) if is_refused_writing(&error) && !found.is_empty() => {}
+            Err(error) => return Err(only_read(error)),
+        }
+    }
+    let (stops, harmless): (Vec<_>, Vec<_>) =
+        found.drift().into_iter().partition(Drift::stops_writing);
+    notices.extend(stops.iter().chain(&harmless).map(ToString::to_string));
+    Ok(stops)
+}
+
+/// A refusal of what only a writer may do, in words for the operator.
+fn only_read(error: StoreError) -> StoreError {
+    match is_refused_writing(&error) {
+        true => StoreError::ReadOnly {
+            reason: error.to_string(),
+        },
+        false => error,
+    }
+}
+
+fn is_refused_writing(error: &StoreError) -> bool {
+    error.code().is_some_and(|code| ONLY_READ.contains(&code))
+}
+
+fn is_encrypted(place: &Place) -> bool {
+    matches!(place, Place::Folder { .. })
 }
 
 impl std::fmt::Debug for Store {
@@ -155,13 +256,18 @@ impl Serving {
         &self.store
     }
 
-    /// Answers at a loopback address too, whoever brings the key; they may only ask. The answer is the address
-    /// itself, as its port may have been left to the system.
-    pub fn listen(&self, address: SocketAddr, key: &str) -> Result<SocketAddr, StoreError> {
-        if !address.ip().is_loopback() {
+    /// Answers at an address too, whoever brings one of the keys; off this machine only with TLS. The answer is
+    /// the address itself, as its port may have been left to the system.
+    pub fn listen(
+        &self,
+        address: SocketAddr,
+        keys: &[StoreKey],
+        tls: Option<&TlsFiles>,
+    ) -> Result<SocketAddr, StoreError> {
+        if tls.is_none() && !address.ip().is_loopback() {
             return Err(StoreError::NotLoopback(address));
         }
-        if key.len() < SHORTEST_KEY {
+        if keys.iter().any(|key| key.key.trim().len() < SHORTEST_KEY) {
             return Err(StoreError::ShortKey);
         }
         let failed = |source| StoreError::Listen { address, source };
@@ -171,7 +277,7 @@ impl Serving {
         let hold = hold.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = hold.as_ref().and_then(|hold| hold.owner.as_ref());
         let owner = owner.ok_or_else(|| failed(std::io::ErrorKind::NotConnected.into()))?;
-        owner.listen(address, key).map_err(failed)
+        owner.listen(address, keys, tls).map_err(failed)
     }
 
     /// Waits until the process is asked to end (interrupt or terminate), then closes everything.
@@ -245,6 +351,7 @@ fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
             key: &settings.key,
             memory: settings.memory_bytes,
             now: settings.now,
+            outside: settings.outside.clone(),
         };
         match Owner::start(&start)? {
             Ok(owner) => {
@@ -271,6 +378,12 @@ fn unusable(data: &Path) -> impl Fn(std::io::Error) -> StoreError {
     }
 }
 
+/// ClickHouse's codes for a user who may not write: READONLY and ACCESS_DENIED.
+const ONLY_READ: [u32; 2] = [164, 497];
+const WRITABLE: Sql = Sql::embedded(
+    "store/writable",
+    include_str!("../../queries/store/writable.sql"),
+);
 /// How often a taken lock without an answering socket is tried again: ten seconds in all.
 const TRIES: u32 = if cfg!(test) { 10 } else { 100 };
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);

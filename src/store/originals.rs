@@ -137,6 +137,41 @@ impl Originals {
         Ok(batches)
     }
 
+    /// The sources of which there are originals, in order.
+    pub fn sources(&self) -> Result<Vec<SourceId>, OriginalsError> {
+        let fault = |source| OriginalsError::File {
+            path: self.folder.clone(),
+            source,
+        };
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault(error)),
+        };
+        let mut sources = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(fault)?.file_name();
+            sources.extend(name.to_str().and_then(SourceId::parse));
+        }
+        sources.sort_unstable();
+        Ok(sources)
+    }
+
+    /// Takes a batch away: its time is over, or a crash left it and it is no batch of its source. When this returns,
+    /// the folder no longer names it.
+    pub fn remove(&self, source: SourceId, first: u64, last: u64) -> Result<(), OriginalsError> {
+        let folder = self.folder.join(source.to_string());
+        let path = folder.join(format!("{first:016x}-{last:016x}.sealed"));
+        let remove = || {
+            fs::remove_file(&path)?;
+            fs::File::open(&folder)?.sync_all()
+        };
+        remove().map_err(|error| OriginalsError::File {
+            path: path.clone(),
+            source: error,
+        })
+    }
+
     /// All frames of one batch.
     pub fn batch(
         &self,
@@ -212,13 +247,36 @@ fn unpack(plain: &[u8]) -> Option<Vec<Original>> {
 
 /// Writes beside the place, syncs, and moves into it, so that a file is whole or not there.
 fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let partial = path.with_extension("partial");
-    let mut file = fs::File::create(&partial)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&partial, path)?;
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    if let Err(error) = write() {
+        // Half a file takes up room that the disk may just have run out of.
+        drop(fs::remove_file(&partial));
+        return Err(error);
+    }
     fs::File::open(folder)?.sync_all()
+}
+
+/// Makes a folder and the folders above it, each of them on the disk in the one that holds it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = folder.parent() else {
+        return Ok(());
+    };
+    make_folder(parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]

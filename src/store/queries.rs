@@ -41,6 +41,21 @@ pub const QUERIES: &[Sql] = files! {
     "register/devices",
 };
 
+/// What the store is compared with the ledger by, and mended with; never asked by name.
+pub(super) const CHECKS: &[Sql] = files! {
+    "store/check_rows",
+    "store/check_register",
+    "store/check_batch",
+    "store/check_sources",
+    "store/mend_rows",
+    "store/mend_source",
+};
+
+/// The statement of the check with this id.
+pub fn check(id: &str) -> Option<Sql> {
+    CHECKS.iter().copied().find(|sql| sql.id() == id)
+}
+
 /// The question with this id.
 pub fn query(id: &str) -> Option<Sql> {
     QUERIES.iter().copied().find(|sql| sql.id() == id)

@@ -2,19 +2,101 @@
 //!
 //! The engine serves one folder a process, so tests that need one wait for each other here.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
-use super::{Store, StoreSettings};
+use super::{Outside, Question, Server, Store, StoreSettings, Witness, own};
 use crate::record::Timestamp;
 
 /// A store in an empty folder that goes when this goes.
 pub(crate) struct Scratch {
     pub(crate) store: Store,
+    /// What stands in for a server, where the store is reached by an address.
+    pub(crate) server: Option<StandIn>,
     pub(crate) folder: tempfile::TempDir,
     _turn: Turn,
+}
+
+/// The engine of a folder at an address on TCP, in the place of a ClickHouse server: what comes there goes to the
+/// folder's socket, byte for byte. What differs from a real one is told in queries/schema/SERVER.md.
+pub(crate) struct StandIn {
+    pub(crate) url: String,
+    address: std::net::SocketAddr,
+    socket: PathBuf,
+    /// Keeps the engine up.
+    _store: Store,
+    /// Carries the bytes; none once it is down.
+    carries: Option<Runtime>,
+}
+
+impl StandIn {
+    fn of(store: Store, data: &Path) -> StandIn {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stand_in = StandIn {
+            url: format!("http://{address}"),
+            address,
+            socket: data.join("store.sock"),
+            _store: store,
+            carries: None,
+        };
+        drop(listener);
+        stand_in.comes_back();
+        stand_in
+    }
+
+    /// Somebody answers at the address (again).
+    pub(crate) fn comes_back(&mut self) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(self.address))
+            .unwrap();
+        let socket = self.socket.clone();
+        runtime.spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let socket = socket.clone();
+                tokio::spawn(async move {
+                    let mut engine = tokio::net::UnixStream::connect(socket).await.unwrap();
+                    drop(tokio::io::copy_bidirectional(&mut client, &mut engine).await);
+                });
+            }
+        });
+        self.carries = Some(runtime);
+    }
+
+    /// Settings for whoever has all rights there.
+    pub(crate) fn settings(&self) -> Server {
+        Server {
+            compressed: false,
+            ..Server::at(
+                &self.url,
+                Some(own::USER),
+                Some(own::word(&KEY)),
+                Some("elsewhere"),
+            )
+        }
+    }
+
+    /// From now on nobody answers at the address, and what is under way breaks off.
+    pub(crate) fn goes_down(&mut self) {
+        if let Some(runtime) = self.carries.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.goes_down();
+    }
 }
 
 /// A turn at the engine.
@@ -30,8 +112,21 @@ impl Scratch {
         let store = Store::open(&settings(folder.path(), &library)).unwrap();
         Some(Scratch {
             store,
+            server: None,
             folder,
             _turn: turn,
+        })
+    }
+
+    /// The same, with the store reached as a server is, by an address.
+    pub(crate) fn at_an_address() -> Option<Scratch> {
+        let scratch = Scratch::open()?;
+        let server = StandIn::of(scratch.store, scratch.folder.path());
+        let store = Store::open(&StoreSettings::Server(server.settings())).unwrap();
+        Some(Scratch {
+            store,
+            server: Some(server),
+            ..scratch
         })
     }
 }
@@ -44,20 +139,58 @@ pub(crate) fn turn() -> Option<(Turn, PathBuf)> {
 
 /// Settings for a folder in a test.
 pub(crate) fn settings(data: &std::path::Path, library: &std::path::Path) -> StoreSettings {
-    StoreSettings::embedded(
-        data,
-        library,
-        Zeroizing::new([7; 32]),
-        Timestamp::from_seconds(1_772_446_500),
-    )
+    let mut settings = StoreSettings::embedded(data, library, Zeroizing::new(KEY), moment());
+    if let StoreSettings::Embedded(embedded) = &mut settings {
+        embedded.outside = Some(Outside {
+            witness: Arc::new(Remembering),
+            clock: passing,
+        });
+    }
+    settings
 }
+
+/// The moment that every test of the store happens at.
+fn moment() -> Timestamp {
+    Timestamp::from_seconds(1_772_446_500)
+}
+
+/// A clock that goes on by a fifth of a second whenever somebody looks.
+fn passing() -> Timestamp {
+    static LOOKS: AtomicI64 = AtomicI64::new(0);
+    moment().plus_micros(LOOKS.fetch_add(1, Ordering::Relaxed) * 200_000)
+}
+
+/// What was entered since the last time that somebody looked.
+pub(crate) fn entered() -> Vec<String> {
+    std::mem::take(&mut *ENTERED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+static ENTERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A ledger for tests.
+struct Remembering;
+
+impl Witness for Remembering {
+    fn enter(&self, question: &Question<'_>) -> Result<(), String> {
+        let entry = format!(
+            "{} {:?} {}",
+            question.who, question.tables, question.changes
+        );
+        let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+        entered.push(entry);
+        Ok(())
+    }
+}
+
+/// The key of each folder in a test.
+const KEY: [u8; 32] = [7; 32];
 
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
     reason = "a test has no configuration"
 )]
-fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     let named = std::env::var_os("INVIGIL_ENGINE").map(PathBuf::from);
     let installed = std::env::var_os("HOME").and_then(|home| {
         std::fs::read_dir(PathBuf::from(home).join(".local/share/invigil/engine")).ok()

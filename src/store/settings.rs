@@ -1,9 +1,11 @@
 //! Where the store is, and what is needed to open it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::outside::Outside;
 use crate::record::Timestamp;
 
 /// Where the store is.
@@ -30,6 +32,8 @@ pub struct Embedded {
     pub now: Timestamp,
     /// The database.
     pub database: String,
+    /// What is needed to answer others than the program; without it they get nothing of records.
+    pub outside: Option<Outside>,
 }
 
 /// A ClickHouse server.
@@ -43,10 +47,62 @@ pub struct Server {
     pub password: Option<Zeroizing<String>>,
     /// The database.
     pub database: String,
-    /// Whether rows are compressed on the way there.
+    /// Whether rows and answers are compressed on the way.
     pub compressed: bool,
-    /// Whether the schema may not be changed: then no migration is run.
-    pub read_only: bool,
+    /// Certificates in PEM that alone are trusted; none for the authorities that browsers trust.
+    pub trusted: Option<PathBuf>,
+    /// How long it is waited for.
+    pub patience: Patience,
+}
+
+/// How long a server is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Until a connection stands: name, address and keys.
+    pub connect: Duration,
+    /// Until an answer begins, or rows are acknowledged. A question that sorts or groups a year is silent until then.
+    pub answer: Duration,
+    /// Between two pieces of an answer, and for each piece of rows to be taken.
+    pub between: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(600),
+            between: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Patience {
+    /// In a data folder nothing lies between: who answers there is waited for as long as it lives.
+    pub(super) const ENDLESS: Patience = Patience {
+        connect: Duration::from_secs(u32::MAX as u64),
+        answer: Duration::from_secs(u32::MAX as u64),
+        between: Duration::from_secs(u32::MAX as u64),
+    };
+}
+
+impl Server {
+    /// A server, with the usual database where none is named.
+    pub fn at(
+        url: &str,
+        user: Option<&str>,
+        password: Option<Zeroizing<String>>,
+        database: Option<&str>,
+    ) -> Server {
+        Server {
+            url: url.to_owned(),
+            user: user.map(str::to_owned),
+            password,
+            database: database.unwrap_or(DATABASE).to_owned(),
+            compressed: true,
+            trusted: None,
+            patience: Patience::default(),
+        }
+    }
 }
 
 impl StoreSettings {
@@ -63,24 +119,8 @@ impl StoreSettings {
             key,
             memory_bytes: 2 << 30,
             now,
+            outside: None,
             database: DATABASE.to_owned(),
-        })
-    }
-
-    /// A server, with the usual database.
-    pub fn server(
-        url: &str,
-        user: Option<&str>,
-        password: Option<Zeroizing<String>>,
-        database: Option<&str>,
-    ) -> StoreSettings {
-        StoreSettings::Server(Server {
-            url: url.to_owned(),
-            user: user.map(str::to_owned),
-            password,
-            database: database.unwrap_or(DATABASE).to_owned(),
-            compressed: true,
-            read_only: false,
         })
     }
 

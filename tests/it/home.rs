@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 pub(crate) struct Home {
     folder: tempfile::TempDir,
     engine: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
 impl Home {
@@ -32,6 +33,7 @@ impl Home {
         Home {
             folder: tempfile::tempdir().unwrap(),
             engine: None,
+            config: None,
         }
     }
 
@@ -45,9 +47,24 @@ impl Home {
         self.path("data")
     }
 
+    /// The same home, with a configuration.
+    pub(crate) fn configured(self, text: &str) -> Home {
+        let config = self.path("invigil.toml");
+        std::fs::write(&config, text).unwrap();
+        Home {
+            config: Some(config),
+            ..self
+        }
+    }
+
+    /// The engine's library, if this home has one.
+    pub(crate) fn engine(&self) -> Option<&Path> {
+        self.engine.as_deref()
+    }
+
     /// The program with these arguments, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_invigil"));
+        let mut command = Command::new(program());
         command
             .args(arguments)
             .env_clear()
@@ -63,6 +80,9 @@ impl Home {
                     .unwrap_or(Path::new("/nowhere/libchdb.so")),
             )
             .stdin(std::process::Stdio::null());
+        if let Some(config) = &self.config {
+            command.env("INVIGIL_CONFIG", config);
+        }
         command
     }
 
@@ -132,6 +152,16 @@ impl Counts {
         );
         counts
     }
+}
+
+/// The program that was built with the tests, or another build of it, such as a fast one for a long run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a long run is asked for by variables"
+)]
+fn program() -> PathBuf {
+    std::env::var_os("INVIGIL_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_invigil").into(), PathBuf::from)
 }
 
 /// Where the engine lies for the person who runs the tests: the tests' own homes have none.

@@ -180,16 +180,7 @@ fn programs_that_start_at_once_in_an_empty_home_do_not_disturb_each_other() {
 pub(crate) fn originals_are_what_the_ledger_says(home: &Home) {
     home.ends(0, &["ledger", "verify"]);
     let keys = KeyRing::open(&home.path("keys"), &home.data()).unwrap();
-    let ledger_keys = LedgerKeys {
-        signing: *keys.key(Purpose::LedgerSigning),
-        records: *keys.key(Purpose::LedgerRecords),
-    };
-    let ledger = Ledger::open(
-        &home.data().join("ledger"),
-        &ledger_keys,
-        "invigil.example/ledger",
-    )
-    .unwrap();
+    let ledger = ledger_of(home);
     let originals = Originals::open(&home.data(), &keys.key(Purpose::Originals)).unwrap();
     let nonces_key = keys.key(Purpose::Nonces);
     for (index, batch) in ledger.batches(None).unwrap() {
@@ -207,6 +198,17 @@ pub(crate) fn originals_are_what_the_ledger_says(home: &Home) {
         assert_eq!(proofs.frames(), batch.frames, "entry {index}");
         assert_eq!(proofs.root(), batch.root, "entry {index}");
     }
+}
+
+/// The ledger of a home, as the program has it.
+pub(crate) fn ledger_of(home: &Home) -> Ledger {
+    let keys = KeyRing::open(&home.path("keys"), &home.data()).unwrap();
+    let ledger_keys = LedgerKeys {
+        signing: *keys.key(Purpose::LedgerSigning),
+        records: *keys.key(Purpose::LedgerRecords),
+    };
+    let folder = home.data().join("ledger");
+    Ledger::open(&folder, &ledger_keys, "invigil.example/ledger").unwrap()
 }
 
 fn stored(home: &Home, table: &str, rows: u64, when: &str) {

@@ -186,5 +186,6 @@ pub(super) fn flow_of(
         http_path: String::new(),
         http_user_agent: String::new(),
         account_token: None,
+        action: None,
     }
 }

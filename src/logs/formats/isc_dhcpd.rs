@@ -4,13 +4,11 @@
 //! had it last), `DHCPRELEASE`, `DHCPEXPIRE`, `DHCPDECLINE`. Offers, requests and `DHCPACK to` (the
 //! answer to an INFORM, which gives out nothing) are passed over.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use super::share_of_lines;
 use crate::logs::fields::{Words, address, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
+use crate::logs::given::Given;
 use crate::logs::syslog::SyslogLine;
 use crate::logs::times::LocalClock;
 use crate::record::{Event, IgnoreReason, Lease, LeaseEvent, Mac, RejectReason, Timestamp};
@@ -20,8 +18,7 @@ pub(super) struct IscDhcpd;
 
 struct Reader {
     clock: LocalClock,
-    /// Which card each address was last given to.
-    given: BTreeMap<IpAddr, Mac>,
+    given: Given,
 }
 
 /// A message of a kind that is a record, taken apart but not yet believed.
@@ -57,7 +54,7 @@ impl LogFormat for IscDhcpd {
     fn reader(&self, settings: &SourceSettings) -> Box<dyn LineReader> {
         Box::new(Reader {
             clock: LocalClock::new(settings),
-            given: BTreeMap::new(),
+            given: Given::default(),
         })
     }
 }
@@ -79,26 +76,11 @@ impl LineReader for Reader {
             .and_then(|time| message.lease(time));
         match lease {
             Ok(mut lease) => {
-                self.remember(&mut lease);
+                lease.event = self.given.follow(lease.event, lease.ip, lease.mac);
                 out(Event::Lease(lease));
                 Outcome::Records
             }
             Err(reason) => Outcome::Rejected(reason),
-        }
-    }
-}
-
-impl Reader {
-    /// Tells a first assignment from a prolongation by what this source said of the address before.
-    fn remember(&mut self, lease: &mut Lease<'_>) {
-        let Some(mac) = lease.mac.filter(|_| lease.event == LeaseEvent::Assign) else {
-            self.given.remove(&lease.ip);
-            return;
-        };
-        if self.given.get(&lease.ip) == Some(&mac) {
-            lease.event = LeaseEvent::Renew;
-        } else if self.given.len() < MOST_REMEMBERED || self.given.contains_key(&lease.ip) {
-            self.given.insert(lease.ip, mac);
         }
     }
 }
@@ -181,9 +163,6 @@ static NO_EFFECT: &[&str] = &[
     ": ignored",
     ": unknown client",
 ];
-
-/// Addresses remembered at most, so that a hostile log can not fill the memory.
-const MOST_REMEMBERED: usize = 1 << 20;
 
 /// The protocol counts a lease in 32 bits.
 const LONGEST_LEASE: i64 = 0xffff_ffff;

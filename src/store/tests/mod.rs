@@ -1,12 +1,17 @@
 //! The store on the real engine. Where there is none, each test says so and passes.
 
+mod at_an_address;
 mod at_rest;
+mod drift;
 mod forbidden;
 mod front;
+mod guests;
 mod owner;
 mod queries;
 mod round_trip;
+mod saved_states;
 mod schema;
+mod server;
 mod views;
 
 use super::scratch::{Scratch, settings, turn};

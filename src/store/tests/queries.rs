@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::queries::{QUERIES, SCHEMA, VIEWS};
 use super::*;
+use crate::store::queries::{QUERIES, SCHEMA, VIEWS};
 
 fn sql_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = std::fs::read_dir(folder)
@@ -102,7 +102,7 @@ fn every_statement_is_understood_by_the_engine() {
         return;
     };
     for (id, text) in all() {
-        for statement in super::super::migrate::statements(&text) {
+        for statement in crate::store::migrate::statements(&text) {
             let explain: &'static str = format!("EXPLAIN AST {statement}").leak();
             let answer = scratch.store.bytes(
                 Sql::embedded("test/explain", explain),

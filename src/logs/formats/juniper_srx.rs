@@ -1,0 +1,207 @@
+//! Juniper SRX (Junos): session, web filter and application messages of `RT_FLOW`, `RT_UTM` and their kin, in structured syslog (RFC 5424, fields
+//! by name) and in the older words.
+
+use memchr::memmem;
+
+use crate::logs::fields::{Words, address};
+use crate::logs::said::actions::protocol_of;
+use crate::logs::said::containers::Named;
+use crate::logs::said::envelope::Envelope;
+use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
+use crate::logs::said::{Part, Said};
+use crate::logs::times::LocalClock;
+use crate::record::{Action, EndReason, Event, RejectReason, Timestamp, Translation};
+
+/// Juniper's SRX.
+pub(super) static JUNIPER_SRX: LineFormat = LineFormat {
+    name: "juniper_srx",
+    title: "Juniper SRX (Junos)",
+    extensions: &["log"],
+    looks: |line| {
+        [
+            b"RT_FLOW".as_slice(),
+            b"RT_UTM",
+            b"RT_IDP",
+            b"APPTRACK_SESSION",
+        ]
+        .iter()
+        .any(|word| memmem::find(line, word).is_some())
+    },
+    read,
+};
+
+const PART: Named = |key| {
+    Some(match key {
+        b"source-address" => Part::ClientIp,
+        b"source-port" => Part::ClientPort,
+        b"destination-address" => Part::ServerIp,
+        b"destination-port" => Part::ServerPort,
+        b"nat-source-address" => Part::NatIp,
+        b"nat-source-port" => Part::NatPort,
+        b"protocol-id" => Part::Protocol,
+        b"username" => Part::User,
+        b"policy-name" | b"profile" | b"profile-name" => Part::Policy,
+        b"bytes-from-client" => Part::Sent,
+        b"bytes-from-server" => Part::Received,
+        b"packets-from-client" => Part::SentPackets,
+        b"packets-from-server" => Part::ReceivedPackets,
+        b"elapsed-time" => Part::Duration,
+        b"reason" => Part::Verdict,
+        b"url" => Part::Host,
+        b"obj" => Part::Path,
+        b"category" => Part::Category,
+        _ => return None,
+    })
+};
+
+/// The messages that are kept, and what they say was done.
+static KINDS: &[(&str, Option<Action>, EndReason)] = &[
+    (
+        "RT_FLOW_SESSION_CREATE",
+        Some(Action::Allowed),
+        EndReason::Active,
+    ),
+    (
+        "RT_FLOW_SESSION_CLOSE",
+        Some(Action::Allowed),
+        EndReason::End,
+    ),
+    (
+        "RT_FLOW_SESSION_DENY",
+        Some(Action::Blocked),
+        EndReason::Forced,
+    ),
+    (
+        "APPTRACK_SESSION_CREATE",
+        Some(Action::Allowed),
+        EndReason::Active,
+    ),
+    (
+        "APPTRACK_SESSION_CLOSE",
+        Some(Action::Allowed),
+        EndReason::End,
+    ),
+    (
+        "APPTRACK_SESSION_VOL_UPDATE",
+        Some(Action::Allowed),
+        EndReason::Active,
+    ),
+    (
+        "WEBFILTER_URL_BLOCKED",
+        Some(Action::Blocked),
+        EndReason::Forced,
+    ),
+    (
+        "WEBFILTER_URL_PERMITTED",
+        Some(Action::Allowed),
+        EndReason::End,
+    ),
+];
+
+fn read<'a>(
+    line: &'a [u8],
+    clock: &LocalClock,
+    out: &mut dyn FnMut(Event<'a>),
+) -> Result<(), NoRecord> {
+    let found = KINDS
+        .iter()
+        .find_map(|kind| Some((kind, memmem::find(line, kind.0.as_bytes())?)));
+    let Some(((name, action, end), at)) = found else {
+        let junos = memmem::find(line, b"RT_").is_some() || memmem::find(line, b"junos@").is_some();
+        return Err(if junos { OTHER } else { WRONG_SHAPE });
+    };
+    let time = Envelope::of(line).time(clock).ok_or(BAD_TIME)?;
+    let rest = line.get(at + name.len()..).unwrap_or_default();
+    if name.starts_with("WEBFILTER") {
+        let said = Said::of_pairs(rest, PART)?;
+        said.raw(Part::ClientIp).ok_or(MISSING)?;
+        out(said.web_event(time, *action, None)?);
+        return Ok(());
+    }
+    let structured = memmem::find(rest, b"source-address=\"").is_some();
+    let (event, nat) = if structured {
+        by_name(rest, time, *action, *end)?
+    } else {
+        (in_words(rest, time, *action, *end)?, None)
+    };
+    out(event);
+    if let Some(nat) = nat {
+        out(Event::Translation(nat));
+    }
+    Ok(())
+}
+
+fn by_name<'a>(
+    rest: &'a [u8],
+    time: Timestamp,
+    action: Option<Action>,
+    end: EndReason,
+) -> Result<(Event<'a>, Option<Translation>), NoRecord> {
+    let said = Said::of_pairs(rest, PART)?;
+    let reason = said.bytes(Part::Verdict);
+    let end = if end == EndReason::End && memmem::find(reason, b"idle").is_some() {
+        EndReason::Idle
+    } else {
+        end
+    };
+    let ms = said.duration_ms(1)?;
+    let event = said.flow_event(time, action, ms, end)?;
+    let Event::Flow(flow) = &event else {
+        return Ok((event, None));
+    };
+    let outside = said
+        .ip(Part::NatIp)?
+        .filter(|ip| *ip != flow.src_ip && action == Some(Action::Allowed));
+    let port = said.port(Part::NatPort)?;
+    let nat = outside.map(|outside_ip| Translation {
+        from: flow.start,
+        to: (end != EndReason::Active).then_some(flow.end),
+        protocol: flow.protocol,
+        inside_ip: flow.src_ip,
+        inside_port: Some(flow.src_port).filter(|port| *port != 0),
+        outside_ip,
+        outside_port_first: port,
+        outside_port_last: port,
+    });
+    Ok((event, nat))
+}
+
+/// `: session denied 10.1.2.3/51000->192.0.2.7/443 junos-https 6(0) Games trust untrust ...`.
+fn in_words<'a>(
+    rest: &'a [u8],
+    time: Timestamp,
+    action: Option<Action>,
+    end: EndReason,
+) -> Read<'a> {
+    let arrow = memmem::find(rest, b"->").ok_or(MISSING)?;
+    let src = rest
+        .get(..arrow)
+        .and_then(|before| Words::of(before).last())
+        .ok_or(MISSING)?;
+    let mut words = Words::of(rest.get(arrow + 2..).unwrap_or_default());
+    let dst = words.next().ok_or(MISSING)?;
+    let (src, dst) = (split_port(src)?, split_port(dst)?);
+    let mut said = Said::nothing(crate::logs::said::escapes::Escapes::None);
+    said.put(Part::ClientIp, src.0);
+    said.put(Part::ClientPort, src.1);
+    said.put(Part::ServerIp, dst.0);
+    said.put(Part::ServerPort, dst.1);
+    // The number of the protocol is a word of its own, or followed by a type in brackets.
+    let protocol = words.find(|word| {
+        word.first().is_some_and(u8::is_ascii_digit)
+            && !word.contains(&b'/')
+            && protocol_of(word).is_some()
+            && word.len() <= 7
+    });
+    said.put(Part::Protocol, protocol.unwrap_or_default());
+    Ok(said.flow_event(time, action, None, end)?)
+}
+
+fn split_port(end: &[u8]) -> Result<(&[u8], &[u8]), RejectReason> {
+    let at = memchr::memrchr(b'/', end).ok_or(RejectReason::BadAddress)?;
+    let ip = end
+        .get(..at)
+        .filter(|ip| address(ip).is_some())
+        .ok_or(RejectReason::BadAddress)?;
+    Ok((ip, end.get(at + 1..).unwrap_or_default()))
+}

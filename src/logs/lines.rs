@@ -1,0 +1,146 @@
+//! Formats whose lines stand alone: a function reads one, another tells whether a line is of the format. What stands
+//! around them (name, framing, likeness) is written once here.
+
+use super::format::{LineReader, LogFormat, Outcome, SourceSettings};
+use super::formats::share_of_lines;
+use super::framing::{Frame, Framing};
+use super::times::LocalClock;
+use crate::record::{
+    Basis, DnsQuery, Event, IgnoreReason, Lease, LeaseEvent, RejectReason, SignIn, SignInEvent,
+    Timestamp, Word,
+};
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// A format of lines that need no memory.
+pub(super) struct LineFormat {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) extensions: &'static [&'static str],
+    /// Whether a line looks like one of this format; cheap, and never wrong about another format's good lines.
+    pub(super) is_ours: fn(&[u8]) -> bool,
+    pub(super) read: ReadLine,
+}
+
+/// Reads one line.
+pub(super) type ReadLine = for<'a> fn(&'a [u8], &LocalClock) -> Read<'a>;
+
+/// One record, or why there is none.
+pub(super) type Read<'a> = Result<Event<'a>, Passed>;
+
+/// Why a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// It should have been readable.
+    Rejected(RejectReason),
+    /// It is sound and says nothing that is kept.
+    Ignored(IgnoreReason),
+}
+
+/// A sound line of a kind that is not kept.
+pub(super) const OTHER: Passed = Passed::Ignored(IgnoreReason::OtherMessage);
+
+impl From<RejectReason> for Passed {
+    fn from(reason: RejectReason) -> Self {
+        Passed::Rejected(reason)
+    }
+}
+
+impl From<Passed> for Outcome {
+    fn from(passed: Passed) -> Self {
+        match passed {
+            Passed::Rejected(reason) => Outcome::Rejected(reason),
+            Passed::Ignored(reason) => Outcome::Ignored(reason),
+        }
+    }
+}
+
+struct Reader {
+    clock: LocalClock,
+    read: ReadLine,
+}
+
+impl LogFormat for LineFormat {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        self.extensions
+    }
+
+    fn framing(&self) -> Framing {
+        Framing::Line
+    }
+
+    fn likeness(&self, sample: &[&[u8]]) -> u8 {
+        share_of_lines(sample, self.is_ours)
+    }
+
+    fn reader(&self, settings: &SourceSettings) -> Box<dyn LineReader> {
+        Box::new(Reader {
+            clock: LocalClock::new(settings),
+            read: self.read,
+        })
+    }
+}
+
+impl LineReader for Reader {
+    fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
+        match (self.read)(frame.bytes, &self.clock) {
+            Ok(event) => {
+                out(event);
+                Outcome::Records
+            }
+            Err(passed) => passed.into(),
+        }
+    }
+}
+
+/// A sign-in of which nothing else is known yet.
+pub(super) fn sign_in<'a>(time: Timestamp, event: SignInEvent, basis: Basis) -> SignIn<'a> {
+    SignIn {
+        time,
+        event,
+        account_token: None,
+        ip: None,
+        mac: None,
+        session: Word::default(),
+        nas: Word::default(),
+        realm: Word::default(),
+        basis,
+    }
+}
+
+/// A step in the life of a lease of which nothing else is known yet.
+pub(super) fn lease<'a>(time: Timestamp, event: LeaseEvent, ip: IpAddr) -> Lease<'a> {
+    Lease {
+        time,
+        event,
+        ip,
+        mac: None,
+        hostname: Cow::default(),
+        expires: None,
+    }
+}
+
+/// A question of which nothing else is known yet.
+pub(super) fn question<'a>(time: Timestamp) -> DnsQuery<'a> {
+    DnsQuery {
+        time,
+        client_ip: None,
+        client_port: None,
+        server_ip: None,
+        qname: Word::default(),
+        qtype: Word::default(),
+        rcode: Word::default(),
+        answers: Vec::new(),
+        action: None,
+        categories: Vec::new(),
+        lists: Vec::new(),
+    }
+}

@@ -1,0 +1,317 @@
+//! Mends what the check found: from the ledger, the spool and the originals, and never out of the air.
+//!
+//! What is to be mended is written into the ledger before it is done, so that a row that goes leaves a trace. What can
+//! not be mended stays a fault: the check is run again, and says so.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use crate::classify::ListIndex;
+use crate::ledger::{Act, BatchIngested, Mended};
+use crate::logs::{Framer, LogFormat, Position, SourceSettings};
+use crate::record::{Counts, Table};
+use crate::store::Params;
+use crate::store::names::Names;
+use crate::store::originals::Originals;
+
+use super::PipelineError;
+use super::check::{Fault, FaultKind, StoreCheck, Told, rows_between, sources_found, statement};
+use super::deposit::{OpenSource, Prepared};
+use super::ingest::LogReading;
+use super::retention::Lines;
+use super::stop::Told as ToldToStop;
+use super::way::Closing;
+
+/// What lines are read with when rows are made of them again.
+pub struct Mending<'a> {
+    /// The zone of times without one, and what else lines do not say. The reference is set by the ledger's dates.
+    pub settings: SourceSettings,
+    /// The lists that events are met with.
+    pub lists: &'a ListIndex,
+    /// Tokens of accounts.
+    pub names: &'a mut Names,
+}
+
+impl StoreCheck<'_> {
+    /// Mends what can be mended of these faults; gives those that it did.
+    pub fn mend(
+        &self,
+        faults: &[Fault],
+        with: &mut Mending<'_>,
+    ) -> Result<Vec<Fault>, PipelineError> {
+        let mut mended = Vec::new();
+        if faults.iter().any(|fault| fault.kind == FaultKind::Waiting)
+            && self.deposit.finish()?.batches == 0
+        {
+            let waited = faults
+                .iter()
+                .filter(|fault| fault.kind == FaultKind::Waiting);
+            mended.extend(waited.cloned());
+        }
+        let all = self.told()?;
+        // What was deleted on purpose must not come back out of its originals.
+        let is_deletion = |word: &str| matches!(word, "deletion_begun" | "deleted");
+        let mut entries = self.deposit.ledger.entries()?;
+        let were_deleted = entries.any(|entry| is_deletion(entry.act.word()));
+        for fault in faults {
+            if were_deleted && fault.kind == FaultKind::RowsMissing {
+                continue;
+            }
+            let told = all.get(&fault.source);
+            let done = match (fault.kind, told) {
+                (FaultKind::RowsMissing | FaultKind::RowsSurplus, Some(told)) => {
+                    self.rows(fault, told, with)?
+                }
+                (FaultKind::SourceRow, Some(told)) => self.source_row(fault, told)?,
+                (FaultKind::SourceUnknown, None) => self.stranger(fault)?,
+                (FaultKind::OriginalsSurplus, _) => {
+                    self.note(fault, 0)?;
+                    let originals = self.deposit.originals;
+                    originals.remove(fault.source, fault.first, fault.last)?;
+                    true
+                }
+                _ => false,
+            };
+            if done {
+                mended.push(fault.clone());
+            }
+        }
+        Ok(mended)
+    }
+
+    fn note(&self, fault: &Fault, rows: u64) -> Result<(), PipelineError> {
+        self.deposit.append(&Act::Mended(Mended {
+            source: fault.source,
+            fault: fault.kind.as_str().to_owned(),
+            table: fault.table.to_owned(),
+            first_frame: fault.first,
+            last_frame: fault.last,
+            rows,
+        }))
+    }
+
+    /// Makes the rows of a batch again from its originals, if they come out as the ledger has them; takes away what
+    /// stands twice, or where no batch is.
+    fn rows(
+        &self,
+        fault: &Fault,
+        told: &Told,
+        with: &mut Mending<'_>,
+    ) -> Result<bool, PipelineError> {
+        let Some(table) = crate::record::table(fault.table) else {
+            return Ok(false);
+        };
+        if !told.has_rows_by_frame() {
+            return Ok(false);
+        }
+        let mut batches = told.batches.iter();
+        let batch = batches.find(|batch| batch.frames > 0 && batch.first_frame == fault.first);
+        let Some(batch) = batch else {
+            // Rows where no batch is.
+            if fault.kind != FaultKind::RowsSurplus {
+                return Ok(false);
+            }
+            self.note(fault, fault.found)?;
+            self.take_away(table, fault)?;
+            return Ok(true);
+        };
+        let Some(mut made) = self.made_again(batch, told, with)? else {
+            return Ok(false);
+        };
+        made.rows.retain(|name, _| *name == table.name);
+        with.names.keep()?;
+        self.note(fault, fault.expected.abs_diff(fault.found))?;
+        // The store may still know the token under which the rows came first, and would take them for stored.
+        made.import = Some(format!(":mended {}", self.deposit.ledger.head().size));
+        self.deposit.rows(made.clone(), true)?;
+        let store = self.deposit.store.store()?;
+        let expected = batch.rows.get(table.name).copied().unwrap_or_default();
+        let found = rows_between(&store, table, fault.source, fault.first, fault.last)?;
+        if found != expected {
+            self.take_away(table, fault)?;
+            made.import = Some(format!(":mended anew {}", self.deposit.ledger.head().size));
+            self.deposit.rows(made, false)?;
+        }
+        Ok(true)
+    }
+
+    fn take_away(&self, table: &Table, fault: &Fault) -> Result<(), PipelineError> {
+        let params = Params::new()
+            .text("table", table.name)
+            .text("source", &fault.source.to_string())
+            .number("first", fault.first)
+            .number("last", fault.last);
+        let store = self.deposit.store.store()?;
+        Ok(store.run(statement("store/mend_rows")?, &params)?)
+    }
+
+    /// Rows of a source that the ledger does not know.
+    fn stranger(&self, fault: &Fault) -> Result<bool, PipelineError> {
+        self.note(fault, fault.found)?;
+        if fault.table == "sources" {
+            let store = self.deposit.store.store()?;
+            let params = Params::new().text("source", &fault.source.to_string());
+            store.run(statement("store/mend_source")?, &params)?;
+            return Ok(true);
+        }
+        let Some(table) = crate::record::table(fault.table) else {
+            return Ok(false);
+        };
+        self.take_away(table, fault)?;
+        Ok(true)
+    }
+
+    /// Writes the row of a source again as the ledger has it.
+    fn source_row(&self, fault: &Fault, told: &Told) -> Result<bool, PipelineError> {
+        let (Some((closed, when, _)), Some(kind)) = (&told.closed, told.kind) else {
+            return Ok(false);
+        };
+        let source = OpenSource {
+            id: fault.source,
+            kind,
+            format: told.format.clone(),
+            past: None,
+        };
+        let mut closing = Closing::of(
+            self.deposit,
+            &source,
+            closed.length,
+            closed.digest.0,
+            closed.dropped,
+        );
+        let store = self.deposit.store.store()?;
+        let known = sources_found(&store)?.remove(&fault.source);
+        let opened = if kind == crate::record::SourceKind::Register {
+            *when
+        } else {
+            told.opened
+        };
+        closing.opened = known.map_or(opened.micros(), |row| row.opened);
+        self.note(fault, 1)?;
+        let line = self.deposit.source_line(&closing)?;
+        self.deposit.store_line(&line)?;
+        Ok(true)
+    }
+
+    /// A batch as it was read once, made of its originals; nothing if it does not come out as the ledger has it.
+    fn made_again(
+        &self,
+        batch: &BatchIngested,
+        told: &Told,
+        with: &mut Mending<'_>,
+    ) -> Result<Option<Prepared>, PipelineError> {
+        let (Some(format), Some(kind)) = (crate::logs::format(&told.format), told.kind) else {
+            return Ok(None);
+        };
+        let source = OpenSource {
+            id: batch.source,
+            kind,
+            format: told.format.clone(),
+            past: None,
+        };
+        let mut settings = with.settings.clone();
+        settings.reference = told.opened;
+        let reading = LogReading {
+            format,
+            settings: &settings,
+            lists: with.lists,
+            told_to_stop: ToldToStop::default(),
+            // What was deleted for its age does not come back.
+            lines: Lines::of(self.deposit.ledger.entries()?),
+        };
+        let Some(mut framer) = frames_up_to(self.deposit.originals, batch, told, format)? else {
+            return Ok(None);
+        };
+        let mut made = Prepared::of(&source);
+        made.entry = BatchIngested {
+            rows: Default::default(),
+            first_time: None,
+            last_time: None,
+            ..batch.clone()
+        };
+        let mut reader = format.reader(&settings);
+        let mut block = crate::logs::Block::new();
+        let mut counts = Counts::default();
+        let mut earlier = Counts::default();
+        while framer
+            .fill(&mut block)
+            .map_err(|_| PipelineError::PendingBatch)?
+        {
+            for frame in block.frames() {
+                let is_of_it = (batch.first_frame..=batch.last_frame).contains(&frame.number);
+                let counts = if is_of_it { &mut counts } else { &mut earlier };
+                let names = &mut *with.names;
+                reading.frame(
+                    &mut *reader,
+                    &frame,
+                    source.id,
+                    counts,
+                    &mut |place, event| {
+                        if is_of_it {
+                            made.add(place, event, names);
+                        }
+                    },
+                );
+            }
+        }
+        made.entry.count(&counts);
+        Ok((made.entry == *batch).then_some(made))
+    }
+}
+
+/// The originals of a batch, and of those before it if the format remembers them, as the source had them.
+fn frames_up_to(
+    originals: &Originals,
+    batch: &BatchIngested,
+    told: &Told,
+    format: &'static dyn LogFormat,
+) -> Result<Option<Framer<Kept>>, PipelineError> {
+    let wanted = |one: &&BatchIngested| {
+        let before = format.remembers() && one.first_frame < batch.first_frame;
+        one.frames > 0 && (before || *one == batch)
+    };
+    let kept = originals.batches(batch.source)?;
+    let mut bytes = VecDeque::new();
+    let mut start = None;
+    for one in told.batches.iter().filter(wanted) {
+        let mut there = kept
+            .iter()
+            .filter(|(first, last)| *first == one.first_frame && *last <= one.last_frame);
+        let Some((first, last)) = there.next_back() else {
+            return Ok(None);
+        };
+        let frames = originals.batch(one.source, *first, *last)?;
+        if let (None, Some(frame)) = (start, frames.first()) {
+            start = Some(Position {
+                line: frame.frame,
+                offset: frame.offset,
+            });
+        }
+        bytes.extend(frames.into_iter().map(|one| one.bytes));
+    }
+    let framing = format.framing();
+    Ok(start.map(|start| Framer::resume(Kept(bytes, 0), framing, start)))
+}
+
+/// Frames that are kept, read as the file they came from.
+struct Kept(VecDeque<Vec<u8>>, usize);
+
+impl Read for Kept {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(frame) = self.0.front() {
+            let rest = frame.get(self.1..).unwrap_or_default();
+            if rest.is_empty() {
+                self.0.pop_front();
+                self.1 = 0;
+                continue;
+            }
+            let length = rest.len().min(buffer.len());
+            for (to, from) in buffer.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            self.1 += length;
+            return Ok(length);
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,307 @@
+//! Which rows of a batch the store has: asked before a batch is stored that may have been stored before.
+//!
+//! The store forgets the tokens of batches after so many others. A batch that waited longer, or that a crash left, is
+//! compared with what is there row by row: source, frame and ordinal name a row for good.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::error::StoreError;
+use super::open::Store;
+use super::sql::{Params, Sql};
+use crate::record::{SourceId, Table, Timestamp};
+
+/// How much of a batch's rows the store has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// All of them.
+    Whole,
+    /// None of them.
+    None,
+    /// Some; these are the others.
+    Part(Vec<u8>),
+}
+
+/// A row among others: where it stands, when it was, and which bytes it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedRow {
+    /// Its frame.
+    pub frame: u64,
+    /// Its ordinal.
+    pub ordinal: u32,
+    /// Its first moment.
+    pub time: i64,
+    /// Its bytes.
+    pub bytes: Range<usize>,
+}
+
+impl Store {
+    /// Compares the rows of one source's batch with what is stored.
+    pub fn presence(
+        &self,
+        table: &'static Table,
+        source: SourceId,
+        rows: &[u8],
+    ) -> Result<Presence, StoreError> {
+        let unreadable = |reason: &str| StoreError::Shape {
+            what: format!("rows for {}", table.name),
+            reason: reason.to_owned(),
+        };
+        let wanted = placed_rows(table, rows).ok_or_else(|| unreadable("they are not whole"))?;
+        let time = first_time(table).ok_or_else(|| unreadable("they have no time"))?;
+        let Some(params) = span(&wanted) else {
+            return Ok(Presence::Whole);
+        };
+        let params = params
+            .text("table", table.name)
+            .text("time", time)
+            .text("source", &source.to_string());
+        let there = self.bytes(PLACES, &params, "RowBinary")?;
+        let there: BTreeSet<(u64, u32)> = there.chunks(12).filter_map(place).collect();
+        let missing: Vec<&PlacedRow> = wanted
+            .iter()
+            .filter(|row| !there.contains(&(row.frame, row.ordinal)))
+            .collect();
+        Ok(match missing.len() {
+            0 => Presence::Whole,
+            all if all == wanted.len() => Presence::None,
+            _ => {
+                let bytes = missing.iter().filter_map(|row| rows.get(row.bytes.clone()));
+                Presence::Part(bytes.flatten().copied().collect())
+            }
+        })
+    }
+}
+
+/// Where rows of a table stand, in their order; nothing if they are not rows of this table.
+pub fn placed_rows(table: &Table, rows: &[u8]) -> Option<Vec<PlacedRow>> {
+    let columns: Vec<Shape> = table
+        .columns
+        .iter()
+        .map(|column| Shape::of(column.store_type))
+        .collect::<Option<_>>()?;
+    let time = table.columns.iter().position(is_time)?;
+    let mut placed = Vec::new();
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let from = rows.len() - rest.len();
+        let (_source, after) = rest.split_first_chunk::<16>()?;
+        let (frame, after) = after.split_first_chunk::<8>()?;
+        let (ordinal, mut after) = after.split_first_chunk::<4>()?;
+        let mut first = 0;
+        for (at, column) in columns.iter().enumerate() {
+            if at == time {
+                first = i64::from_le_bytes(*after.first_chunk::<8>()?);
+            }
+            after = column.skip(after)?;
+        }
+        rest = after;
+        placed.push(PlacedRow {
+            frame: u64::from_le_bytes(*frame),
+            ordinal: u32::from_le_bytes(*ordinal),
+            time: first,
+            bytes: from..rows.len() - rest.len(),
+        });
+    }
+    Some(placed)
+}
+
+/// The name of the first column that holds a moment.
+fn first_time(table: &Table) -> Option<&'static str> {
+    table
+        .columns
+        .iter()
+        .find(|column| is_time(column))
+        .map(|column| column.name)
+}
+
+fn is_time(column: &crate::record::Column) -> bool {
+    column.store_type.starts_with("DateTime64")
+}
+
+/// The frames and moments between which all of the rows lie.
+fn span(rows: &[PlacedRow]) -> Option<Params> {
+    let frames = || rows.iter().map(|row| row.frame);
+    let times = || rows.iter().map(|row| row.time);
+    Some(
+        Params::new()
+            .number("first", frames().min()?)
+            .number("last", frames().max()?)
+            .time("from", Timestamp::from_micros(times().min()?))
+            .time("until", Timestamp::from_micros(times().max()?)),
+    )
+}
+
+fn place(bytes: &[u8]) -> Option<(u64, u32)> {
+    let (frame, rest) = bytes.split_first_chunk::<8>()?;
+    Some((
+        u64::from_le_bytes(*frame),
+        u32::from_le_bytes(*rest.first_chunk::<4>()?),
+    ))
+}
+
+/// How a value lies in RowBinary.
+enum Shape {
+    Fixed(usize),
+    Text,
+    Array(Box<Shape>),
+    Pairs(Box<Shape>, Box<Shape>),
+}
+
+impl Shape {
+    fn of(store_type: &str) -> Option<Shape> {
+        let inside = |name: &str| {
+            let rest = store_type.strip_prefix(name)?.strip_prefix('(')?;
+            rest.strip_suffix(')')
+        };
+        if let Some(inner) = inside("LowCardinality") {
+            return Shape::of(inner);
+        }
+        if let Some(inner) = inside("Array") {
+            return Some(Shape::Array(Box::new(Shape::of(inner)?)));
+        }
+        if let Some(inner) = inside("Map") {
+            let (key, value) = inner.rsplit_once(", ")?;
+            return Some(Shape::Pairs(
+                Box::new(Shape::of(key)?),
+                Box::new(Shape::of(value)?),
+            ));
+        }
+        if let Some(length) = inside("FixedString") {
+            return length.parse().ok().map(Shape::Fixed);
+        }
+        match store_type {
+            "String" => Some(Shape::Text),
+            "UInt8" | "Bool" => Some(Shape::Fixed(1)),
+            "UInt16" => Some(Shape::Fixed(2)),
+            "UInt32" => Some(Shape::Fixed(4)),
+            "UInt64" | "Int64" | "Float64" => Some(Shape::Fixed(8)),
+            "IPv6" => Some(Shape::Fixed(16)),
+            moment if moment.starts_with("DateTime64") => Some(Shape::Fixed(8)),
+            _ => None,
+        }
+    }
+
+    /// What comes after a value of this shape.
+    fn skip<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        match self {
+            Shape::Fixed(length) => bytes.get(*length..),
+            Shape::Text => {
+                let (length, rest) = variable(bytes)?;
+                rest.get(usize::try_from(length).ok()?..)
+            }
+            Shape::Array(inner) => {
+                let (count, mut rest) = variable(bytes)?;
+                for _ in 0..count {
+                    rest = inner.skip(rest)?;
+                }
+                Some(rest)
+            }
+            Shape::Pairs(key, value) => {
+                let (count, mut rest) = variable(bytes)?;
+                for _ in 0..count {
+                    rest = value.skip(key.skip(rest)?)?;
+                }
+                Some(rest)
+            }
+        }
+    }
+}
+
+/// A number of seven bits a byte, lowest first (LEB128), as lengths are written.
+fn variable(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    for (at, byte) in bytes.iter().enumerate().take(9) {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, bytes.get(at + 1..)?));
+        }
+    }
+    None
+}
+
+const PLACES: Sql = Sql::embedded(
+    "store/places",
+    include_str!("../../queries/store/places.sql"),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{
+        AccountText, AccountToken, EVENT_TABLES, Flow, Place, REGISTER_TABLES, RowBinary, Tabled,
+        Tokens, WebHit,
+    };
+    use crate::store::scratch::Scratch;
+
+    struct Zeroes;
+    impl Tokens for Zeroes {
+        fn token(&mut self, _: &AccountText) -> AccountToken {
+            AccountToken([0; 16])
+        }
+    }
+
+    const SOURCE: SourceId = SourceId([3; 16]);
+
+    fn hits(frames: std::ops::RangeInclusive<u64>) -> Vec<u8> {
+        let mut tokens = Zeroes;
+        let mut rows = RowBinary::new(&mut tokens);
+        for frame in frames {
+            let hit = WebHit {
+                path: "/a long path ".repeat(frame as usize % 20).into(),
+                categories: vec!["one".into(); frame as usize % 3],
+                ..WebHit::at(Timestamp::from_seconds(1_772_446_500 + frame as i64))
+            };
+            let place = Place {
+                source: SOURCE,
+                frame,
+                ordinal: 2,
+            };
+            rows.row(place, &hit);
+        }
+        rows.into_bytes()
+    }
+
+    #[test]
+    fn the_rows_of_every_table_can_be_told_apart() {
+        for table in EVENT_TABLES.iter().chain(REGISTER_TABLES) {
+            assert_eq!(placed_rows(table, &[]), Some(Vec::new()), "{}", table.name);
+        }
+        let rows = hits(1..=300);
+        let placed = placed_rows(WebHit::TABLE, &rows).unwrap();
+        let frames: Vec<u64> = placed.iter().map(|row| row.frame).collect();
+        assert_eq!(frames, (1..=300).collect::<Vec<_>>());
+        assert!(placed.iter().all(|row| row.ordinal == 2));
+        assert_eq!(placed[4].time, 1_772_446_505_000_000);
+        for cut in 1..50 {
+            assert_eq!(
+                placed_rows(WebHit::TABLE, &rows[..rows.len() - cut]),
+                None,
+                "{cut}"
+            );
+        }
+        assert_eq!(placed_rows(Flow::TABLE, b"no rows of flows"), None);
+    }
+
+    #[test]
+    fn a_batch_is_wholly_there_or_in_part_or_not() {
+        let Some(scratch) = Scratch::open() else {
+            return;
+        };
+        let store = &scratch.store;
+        let ask = |rows: &[u8]| store.presence(WebHit::TABLE, SOURCE, rows).unwrap();
+        assert_eq!(ask(&hits(1..=30)), Presence::None);
+        store
+            .insert(WebHit::TABLE, hits(1..=10), Some("a"))
+            .unwrap();
+        store
+            .insert(WebHit::TABLE, hits(15..=20), Some("b"))
+            .unwrap();
+        assert_eq!(ask(&hits(2..=10)), Presence::Whole);
+        assert_eq!(ask(&hits(21..=30)), Presence::None);
+        let rest = [hits(11..=14), hits(21..=30)].concat();
+        assert_eq!(ask(&hits(1..=30)), Presence::Part(rest));
+        let other = store.presence(WebHit::TABLE, SourceId([4; 16]), &hits(1..=10));
+        assert_eq!(other.unwrap(), Presence::None);
+    }
+}
