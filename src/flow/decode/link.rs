@@ -82,14 +82,20 @@ pub(super) fn ether_type(kind: u16, inner: Layer<'_>) -> Taken<'_> {
         }
         0x894f => service_header(inner),
         0x88e5 => mac_security(inner),
-        // ERSPAN of the first kind, without the GRE around it.
-        0x88be => {
-            let mut next = inner;
-            next.layers = inner.layers.deeper()?.with_tunnel("erspan");
-            ethernet(next)
-        }
+        0x88be => mirrored(inner),
         0..0x0600 => logical_link(inner),
         _ => Err(NOT_IP),
+    }
+}
+
+/// ERSPAN without the GRE around it: the second kind has eight bytes of its own, the first has none.
+fn mirrored(inner: Layer<'_>) -> Taken<'_> {
+    let mut next = inner;
+    next.layers = inner.layers.deeper()?.with_tunnel("erspan");
+    let is_second = next.byte(0)? >> 4 == 1;
+    match next.after(8) {
+        Ok(behind) if is_second => ethernet(behind).or_else(|_| ethernet(next)),
+        _ => ethernet(next),
     }
 }
 

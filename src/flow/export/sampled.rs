@@ -10,7 +10,7 @@ use super::likeness::SFLOW;
 use super::{Datagram, Records};
 use crate::flow::bytes::Bytes;
 use crate::flow::decode::{self, Refusal};
-use crate::record::{Flow, IgnoreReason, RejectReason, Timestamp};
+use crate::record::{Flow, IgnoreReason, RejectReason};
 
 /// The first bytes of a packet, by what they begin with.
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +147,7 @@ fn sample(
         flow.vlans.push(u16::try_from(vlan).unwrap_or(0));
     }
     // sFlow says no time: the sample is as old as its datagram.
-    let time = records.received.unwrap_or(Timestamp::default());
+    let time = records.received.unwrap_or_default();
     (flow.start, flow.end) = (time, time);
     if records.scale {
         scale_up(&mut flow, interval);
