@@ -83,6 +83,7 @@ fn read(format: &dyn LogFormat, bytes: &[u8], out: &mut dyn FnMut(u64, Event<'_>
         zone: jiff::tz::TimeZone::UTC,
         reference: Timestamp::default(),
         fold: Fold::Reject,
+        corrections: logs::Corrections::default(),
     });
     let mut framer = Framer::new(bytes, format.framing());
     let mut block = Block::new();

@@ -35,6 +35,9 @@ for task in "$@"; do
         tool minisign minisign
         tool age age
         tool openssl openssl
+        # ClickHouse's own client for Node is among those who judge the store's front.
+        tool node nodejs
+        tool npm npm
         browser=1
         for name in chromium chromium-browser google-chrome; do
             command -v "$name" >/dev/null 2>&1 && browser=

@@ -2,6 +2,7 @@
 //!
 //! Order: flag, then `INVIGIL_*`, then the file, then a safe default. Unknown keys are refused.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub struct Places {
     pub keys: PathBuf,
     /// The engine's library.
     pub engine: PathBuf,
+    /// The configuration file that was read, if any.
+    pub config: Option<PathBuf>,
 }
 
 /// The configuration file.
@@ -45,6 +48,81 @@ pub struct Config {
     pub detect: DetectConfig,
     /// Reports that go out on schedule.
     pub report: ReportConfig,
+    /// How long data is kept.
+    pub retention: RetentionConfig,
+    /// What is known of the logs that are read.
+    pub logs: LogsConfig,
+}
+
+/// What is known of the logs that are read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// What the operator knows of single sources.
+    pub source: Vec<LogSource>,
+    /// Formats in words, for logs that the program does not know.
+    pub mapping: Vec<LogMapping>,
+}
+
+/// What the operator knows of sources with such a name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSource {
+    /// The file's name; `*` stands for any characters. The first that fits counts.
+    pub files: String,
+    /// Its format, where it is not to be told from the lines.
+    pub format: Option<String>,
+    /// The zone of times that name none.
+    pub zone: Option<String>,
+    /// By how many seconds its clock is ahead; negative if it is behind.
+    #[serde(default)]
+    pub clock_ahead_seconds: f64,
+    /// Fields that are not to be believed, such as `account`.
+    #[serde(default)]
+    pub distrust: Vec<String>,
+}
+
+/// A format in words.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogMapping {
+    /// Its name, for `--format`.
+    pub name: String,
+    /// `csv`, `tsv`, `pairs`, `json` or `w3c`.
+    pub shape: String,
+    /// What stands between cells, where it is neither comma nor tab.
+    pub separator: Option<char>,
+    /// Whether the first line names the columns.
+    #[serde(default = "yes")]
+    pub heading: bool,
+    /// `web_hit`, `dns_query`, `sign_in`, `lease` or `translation`.
+    pub record: String,
+    /// Whether the day stands before the month in dates of numbers.
+    #[serde(default = "yes")]
+    pub day_first: bool,
+    /// For each field of the record the column that holds it: its name, its place from 1, or several to choose from.
+    pub fields: BTreeMap<String, ColumnChoice>,
+    /// What the source's own words for actions and events mean.
+    #[serde(default)]
+    pub words: BTreeMap<String, String>,
+    /// The event of a line that names none.
+    pub event: Option<String>,
+}
+
+/// Which column holds a field.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum ColumnChoice {
+    /// The one in this place, from 1.
+    Place(usize),
+    /// The one with this name.
+    Name(String),
+    /// The first of these that has something.
+    Several(Vec<ColumnChoice>),
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Who runs this.
@@ -81,6 +159,46 @@ pub struct StoreConfig {
     pub between_seconds: Option<u32>,
     /// How many bytes may wait in the spool while the store is away, of all sources together.
     pub spool_bytes: u64,
+    /// Keys for `invigil store serve --listen`.
+    pub key: Vec<StoreKeyConfig>,
+}
+
+/// A key for an address of the store. What is not said of its limits is as usual.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreKeyConfig {
+    /// How the ledger calls whoever brings it: a tool or an office, not a person.
+    pub name: String,
+    /// The file with the key, readable by its owner alone.
+    pub file: PathBuf,
+    /// What it allows.
+    #[serde(default)]
+    pub role: KeyRole,
+    /// The moment from which it is worth nothing, such as `2027-01-01T00:00:00Z`.
+    pub expires: Option<String>,
+    /// How long a statement may run.
+    pub seconds: Option<u32>,
+    /// How much memory a statement may take.
+    pub memory_mib: Option<u32>,
+    /// How many rows an answer may have.
+    pub result_rows: Option<u64>,
+    /// How large an answer may be.
+    pub result_mib: Option<u32>,
+    /// How many requests a minute.
+    pub requests_a_minute: Option<u32>,
+    /// How many requests at once.
+    pub at_once: Option<u32>,
+}
+
+/// What a key of the store allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyRole {
+    /// To ask.
+    #[default]
+    Ask,
+    /// To ask, and to make tables and rows in the database `workbench`.
+    Work,
 }
 
 /// How packets are read.
@@ -91,6 +209,10 @@ pub struct CaptureConfig {
     pub active_timeout_seconds: u32,
     /// A flow with no packet for this long has ended, in seconds.
     pub idle_timeout_seconds: u32,
+    /// Whether packets of different VLANs are different flows, where networks use the same addresses.
+    pub apart_by_vlan: bool,
+    /// Whether packets of different tunnels, by their names and keys, are different flows.
+    pub apart_by_tunnel: bool,
     /// What is kept of what was said: nothing beyond host and server names, or everything.
     pub content: ContentPolicy,
     /// Why content may be kept; demanded for `content = "full"`, and recorded in the ledger.
@@ -136,6 +258,24 @@ pub struct ReportConfig {
     pub folder: Option<PathBuf>,
     /// What is due when.
     pub schedule: Vec<ScheduledReport>,
+}
+
+/// How long data is kept, in days. Nothing goes before `invigil store retain` is run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// What was said: columns of class content, and originals that hold any.
+    pub content: u32,
+    /// Flows, web requests, DNS questions, mails; and what was rejected.
+    pub records: u32,
+    /// Sign-ins, leases and translations, their originals, and accounts and devices that have ended.
+    pub identification: u32,
+    /// Findings.
+    pub findings: u32,
+    /// The private records beside the ledger: why something was asked, and who asked for it.
+    pub private_records: u32,
+    /// Another period for one table.
+    pub tables: std::collections::BTreeMap<String, u32>,
 }
 
 /// One line of the schedule.
@@ -188,6 +328,19 @@ impl Default for Provider {
     }
 }
 
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        RetentionConfig {
+            content: 90,
+            records: 180,
+            identification: 210,
+            findings: 365,
+            private_records: 1826,
+            tables: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
 impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig {
@@ -201,6 +354,7 @@ impl Default for StoreConfig {
             answer_seconds: None,
             between_seconds: None,
             spool_bytes: 4 << 30,
+            key: Vec::new(),
         }
     }
 }
@@ -210,6 +364,8 @@ impl Default for CaptureConfig {
         CaptureConfig {
             active_timeout_seconds: 1800,
             idle_timeout_seconds: 300,
+            apart_by_vlan: false,
+            apart_by_tunnel: false,
             content: ContentPolicy::Names,
             legal_basis: None,
         }
@@ -231,14 +387,15 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
         .config
         .clone()
         .or_else(|| variable("INVIGIL_CONFIG").map(PathBuf::from));
-    let config = match named {
-        Some(path) => read(&path)?,
-        None => match xdg("XDG_CONFIG_HOME", ".config") {
-            Some(home) if home.join("invigil/invigil.toml").exists() => {
-                read(&home.join("invigil/invigil.toml"))?
-            }
-            _ => Config::default(),
-        },
+    let usual = || {
+        xdg("XDG_CONFIG_HOME", ".config")
+            .map(|home| home.join("invigil/invigil.toml"))
+            .filter(|path| path.exists())
+    };
+    let file = named.or_else(usual);
+    let config = match &file {
+        Some(path) => read(path)?,
+        None => Config::default(),
     };
     let data = match flags
         .data_dir
@@ -262,6 +419,7 @@ pub fn load(flags: &Flags) -> Result<(Config, Places), ConfigError> {
             data,
             keys,
             engine: engine(),
+            config: file,
         },
     ))
 }
@@ -345,8 +503,14 @@ mod tests {
             .collect();
         let config: Config = toml::from_str(&all).unwrap();
         assert_eq!(config.report.schedule.len(), 1);
+        assert_eq!(config.store.key.len(), 1);
+        assert_eq!(
+            (config.logs.source.len(), config.logs.mapping.len()),
+            (1, 1)
+        );
         assert_eq!(config.store.database.as_deref(), Some("invigil"));
         assert!(config.capture.legal_basis.is_some() && config.report.folder.is_some());
+        assert_eq!(config.retention.tables.len(), 1);
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub enum Purpose {
     LedgerRecords,
     /// The seed of the key that signs the ledger's heads.
     LedgerSigning,
+    /// What lies in a backup and is in clear in the data folder.
+    Backup,
+    /// The mark under a backup's manifest.
+    BackupManifest,
 }
 
 /// The keys can not be had.
@@ -213,6 +217,8 @@ impl Purpose {
             Purpose::Pending => "pending",
             Purpose::LedgerRecords => "ledger records",
             Purpose::LedgerSigning => "ledger signing",
+            Purpose::Backup => "backup",
+            Purpose::BackupManifest => "backup manifest",
         }
     }
 }

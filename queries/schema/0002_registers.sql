@@ -10,14 +10,14 @@
 CREATE TABLE IF NOT EXISTS establishments
 (
     source_id FixedString(16) CODEC(ZSTD(1)),
-    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    frame UInt64 CODEC(T64, ZSTD(1)),
     ordinal UInt32 CODEC(ZSTD(1)),
     establishment String,
     name String,
     kind String,
     urn String,
-    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    valid_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (establishment, source_id, frame, ordinal)
@@ -26,15 +26,15 @@ SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 CREATE TABLE IF NOT EXISTS networks
 (
     source_id FixedString(16) CODEC(ZSTD(1)),
-    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    frame UInt64 CODEC(T64, ZSTD(1)),
     ordinal UInt32 CODEC(ZSTD(1)),
     first_ip IPv6,
     last_ip IPv6,
     bits UInt8,
     establishment String,
     segment String,
-    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    valid_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (first_ip, bits, source_id, frame, ordinal)
@@ -43,14 +43,14 @@ SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 CREATE TABLE IF NOT EXISTS links
 (
     source_id FixedString(16) CODEC(ZSTD(1)),
-    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    frame UInt64 CODEC(T64, ZSTD(1)),
     ordinal UInt32 CODEC(ZSTD(1)),
     link String,
     establishment String,
     down_bits_per_second UInt64,
     up_bits_per_second UInt64,
-    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    valid_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (link, source_id, frame, ordinal)
@@ -59,14 +59,14 @@ SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 CREATE TABLE IF NOT EXISTS accounts
 (
     source_id FixedString(16) CODEC(ZSTD(1)),
-    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    frame UInt64 CODEC(T64, ZSTD(1)),
     ordinal UInt32 CODEC(ZSTD(1)),
-    account_token LowCardinality(String),
+    account_token String CODEC(ZSTD(1)),
     establishment String,
     role String,
     year_group String,
-    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    valid_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (account_token, source_id, frame, ordinal)
@@ -75,15 +75,15 @@ SETTINGS non_replicated_deduplication_window = 10000 /* storage */;
 CREATE TABLE IF NOT EXISTS devices
 (
     source_id FixedString(16) CODEC(ZSTD(1)),
-    frame UInt64 CODEC(Delta(8), ZSTD(1)),
+    frame UInt64 CODEC(T64, ZSTD(1)),
     ordinal UInt32 CODEC(ZSTD(1)),
     mac String,
-    owner_token LowCardinality(String),
+    owner_token String CODEC(ZSTD(1)),
     shared Bool,
     establishment String,
     description String,
-    valid_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    valid_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    valid_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    valid_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (mac, source_id, frame, ordinal)

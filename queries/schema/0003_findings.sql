@@ -13,15 +13,15 @@ CREATE TABLE IF NOT EXISTS findings
     verdict LowCardinality(String),
     basis LowCardinality(String),
     subject_token LowCardinality(String),
-    window_from DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
-    window_to DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    window_from DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
+    window_to DateTime64(6, 'UTC') CODEC(T64, ZSTD(1)),
     count UInt64,
     score UInt32,
     summary String CODEC(ZSTD(3)),
     explanation String CODEC(ZSTD(3)),
     innocent_checks Array(String),
     evidence Array(String),
-    first_seen DateTime64(6, 'UTC') CODEC(Delta(8), ZSTD(1))
+    first_seen DateTime64(6, 'UTC') CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY finding_id

@@ -14,6 +14,7 @@ use crate::logs::{self, Fold, SourceSettings};
 use crate::pipeline::capture::{Packets, each_record, open_file};
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::InputName;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::stop::Told;
 use crate::record::SourceId;
 
@@ -115,8 +116,10 @@ fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<M
 
 fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured>> {
     let format = if format == "auto" {
-        detect(name.open()?)?
+        detect(name.open()?, &[])?
             .0
+            .first()
+            .map(|(format, _)| *format)
             .with_context(|| format!("cannot tell the format of {name}: name one with --format"))?
     } else {
         logs::format(format).with_context(|| format!("there is no log format {format:?}"))?
@@ -125,6 +128,7 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
         zone: TimeZone::UTC,
         reference: clock::now(),
         fold: Fold::First,
+        corrections: logs::Corrections::default(),
     };
     let lists = ListIndex::default();
     let mut units = 0;
@@ -134,6 +138,7 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
             settings: &settings,
             lists: &lists,
             told_to_stop: Told::default(),
+            lines: Lines::default(),
         };
         units = reading
             .each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?

@@ -22,6 +22,7 @@ use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
@@ -108,6 +109,8 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
     Ok(MeterOptions {
         active_timeout_us: i64::from(config.active_timeout_seconds) * 1_000_000,
         idle_timeout_us: i64::from(config.idle_timeout_seconds) * 1_000_000,
+        apart_by_vlan: config.apart_by_vlan,
+        apart_by_tunnel: config.apart_by_tunnel,
         applications: !args.no_applications,
         content: config.content == ContentPolicy::Full,
         ..MeterOptions::default()
@@ -267,6 +270,7 @@ impl Storing<'_> {
             lists: self.lists,
             names: &mut self.names,
             told_to_stop,
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         Ok(stored.store(&mut packets, name, &deposit)?)
     }
@@ -325,7 +329,9 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "held": packets.held,
         "bytes": packets.bytes,
         "flows": counts.flows,
+        "flows_past_retention": counts.past_retention,
         "dropped": counts.dropped,
+        "evicted": counts.evicted,
         "reasons": packets.reasons,
         "damage": counts.damage,
     })
@@ -344,8 +350,17 @@ fn sentence(counts: &CaptureCounts) -> String {
         packets.bytes,
         counts.dropped
     );
+    if counts.evicted > 0 {
+        text.push_str(&format!("; evicted {}", counts.evicted));
+    }
     for (reason, frames) in &packets.reasons {
         text.push_str(&format!("; {reason} {frames}"));
+    }
+    if counts.past_retention > 0 {
+        text.push_str(&format!(
+            "; of the flows {} are older than what retention has deleted, and were not stored",
+            counts.past_retention
+        ));
     }
     for (reason, places) in &counts.damage {
         text.push_str(&format!("; damage {reason} {places}"));

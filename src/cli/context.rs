@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-
+use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::clock;
@@ -80,6 +80,16 @@ impl Context {
             json: global.json,
             quiet: global.quiet,
         })
+    }
+
+    /// The same once more, for what outlives a command's own use of it.
+    pub(super) fn again(&self) -> Context {
+        Context {
+            config: self.config.clone(),
+            places: self.places.clone(),
+            json: self.json,
+            quiet: self.quiet,
+        }
     }
 
     /// The keys of the data folder.
@@ -163,12 +173,12 @@ impl Context {
         let server = &self.config.store;
         let Some(url) = &server.url else {
             let key = self.keys()?.key(Purpose::Store);
-            return Ok(StoreSettings::embedded(
-                &self.places.data,
-                &self.places.engine,
-                key,
-                clock::now(),
-            ));
+            let mut settings =
+                StoreSettings::embedded(&self.places.data, &self.places.engine, key, clock::now());
+            if let StoreSettings::Embedded(embedded) = &mut settings {
+                embedded.outside = Some(super::outside::outside(self));
+            }
+            return Ok(settings);
         };
         let password = match &server.password_file {
             Some(path) => {
@@ -297,6 +307,13 @@ impl Context {
         Ok(out.flush()?)
     }
 
+    /// Prints one line of data.
+    pub fn print_line(&self, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        let mut out = self.out();
+        writeln!(out, "{text}")?;
+        Ok(out.flush()?)
+    }
+
     /// Prints a table with a heading; where it is wider than the terminal, its widest column is wrapped, and where that
     /// would leave nothing to read, each row is printed as lines of its own.
     pub fn print_table(&self, heading: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
@@ -387,6 +404,16 @@ fn lines(heading: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Sixteen random bytes as text: with them a digest tells nothing of what it is of.
+pub(super) fn random_salt() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .ok()
+        .context("the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Where data is printed. A terminal gets no control characters: data comes from the wire and from strangers' files,

@@ -11,11 +11,13 @@ use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
+use crate::pipeline::formats;
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::{InputName, Opened};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
+use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
@@ -69,20 +71,20 @@ enum FoldArg {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let formats = Formats::of(args, context)?;
     if args.list_formats {
-        return list_formats(context);
+        return formats.list(context);
     }
-    let settings = settings(args, context)?;
     args.output.check()?;
     if let Some(format) = args.output.format(context) {
-        let counts = print(args, context, &settings, format)?;
+        let counts = print(args, context, &formats, format)?;
         args.output.write_counts(&counts_json(&counts))?;
         context.tell(sentence(&counts));
         return Ok(Exit::Done);
     }
     // What was stored before something failed is told too.
     let mut total = (Counts::default(), Left::default());
-    let stored = store(args, context, &settings, &mut total);
+    let stored = store(args, context, &formats, &mut total);
     let (counts, left) = total;
     let mut json = counts_json(&counts);
     json["spooled"] = left.frames.into();
@@ -93,51 +95,125 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     context.arrived(&left)
 }
 
-fn list_formats(context: &Context) -> anyhow::Result<Exit> {
-    if context.json {
-        let formats: Vec<_> = logs::FORMATS
-            .iter()
+/// The formats at hand, and what the person and the configuration say of the sources.
+struct Formats<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    own: Vec<&'static dyn LogFormat>,
+}
+
+impl<'a> Formats<'a> {
+    fn of(args: &'a Args, context: &'a Context) -> anyhow::Result<Self> {
+        Ok(Formats {
+            args,
+            context,
+            own: formats::own_formats(&context.config.logs)?,
+        })
+    }
+
+    fn format(&self, name: &str) -> Option<&'static dyn LogFormat> {
+        let own = self.own.iter().copied();
+        own.clone()
+            .find(|format| format.name() == name)
+            .or_else(|| logs::format(name))
+    }
+
+    /// Says what was chosen and on what evidence: how many of the first lines are of that format, and what came next.
+    fn tell_choice(&self, name: &str, found: &[(&'static dyn LogFormat, u8)]) {
+        let mut found = found.iter();
+        if let Some((format, share)) = found.next() {
+            let next = match found.next() {
+                Some((next, share)) => format!("; next is {} with {share} %", next.name()),
+                None => String::new(),
+            };
+            let lines = logs::SAMPLE_LINES;
+            self.context.tell(format!(
+                "{name} is read as {}: {share} % of its first {lines} lines are{next}",
+                format.name()
+            ));
+        }
+    }
+
+    /// Every format, an operator's own first.
+    fn list(&self, context: &Context) -> anyhow::Result<Exit> {
+        let all = || self.own.iter().chain(logs::FORMATS);
+        if context.json {
+            let formats: Vec<_> = all()
             .map(|format| {
                 json!({ "name": format.name(), "title": format.title(), "extensions": format.extensions() })
             })
             .collect();
-        context.print_json(&formats.into())?;
-    } else {
-        let rows: Vec<Vec<String>> = logs::FORMATS
-            .iter()
-            .map(|format| {
-                vec![
-                    format.name().to_owned(),
-                    format.title().to_owned(),
-                    format.extensions().join(" "),
-                ]
-            })
-            .collect();
-        context.print_table(&["name", "title", "usual endings"], &rows)?;
+            context.print_json(&formats.into())?;
+        } else {
+            let rows: Vec<Vec<String>> = all()
+                .map(|format| {
+                    vec![
+                        format.name().to_owned(),
+                        format.title().to_owned(),
+                        format.extensions().join(" "),
+                    ]
+                })
+                .collect();
+            context.print_table(&["name", "title", "usual endings"], &rows)?;
+        }
+        Ok(Exit::Done)
     }
-    Ok(Exit::Done)
-}
 
-fn settings(args: &Args, context: &Context) -> anyhow::Result<SourceSettings> {
-    let zone = args.zone.as_deref().unwrap_or(&context.config.time.zone);
-    let fold = match args.fold {
-        FoldArg::Reject => Fold::Reject,
-        FoldArg::First => Fold::First,
-        FoldArg::Second => Fold::Second,
-    };
-    Ok(SourceSettings {
-        zone: TimeZone::get(zone).with_context(|| {
-            format!("there is no time zone {zone:?}: use a name such as Europe/London")
-        })?,
-        reference: args.reference.unwrap_or_else(clock::now),
-        fold,
-    })
+    /// What the readers of this source are told: by the command line, else by what is known of the source, else by what holds for all.
+    fn settings(&self, name: &InputName) -> anyhow::Result<SourceSettings> {
+        let (args, config) = (self.args, &self.context.config);
+        let source = formats::source(&config.logs, &name.to_string());
+        let zone = args
+            .zone
+            .as_deref()
+            .or(source.and_then(|source| source.zone.as_deref()))
+            .unwrap_or(&config.time.zone);
+        let fold = match args.fold {
+            FoldArg::Reject => Fold::Reject,
+            FoldArg::First => Fold::First,
+            FoldArg::Second => Fold::Second,
+        };
+        Ok(SourceSettings {
+            zone: TimeZone::get(zone).with_context(|| {
+                format!("there is no time zone {zone:?}: use a name such as Europe/London")
+            })?,
+            reference: args.reference.unwrap_or_else(clock::now),
+            fold,
+            corrections: source
+                .map(formats::corrections)
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The format that was named, or the one that the first lines look like; nothing for an empty input.
+    fn choose(&self, input: Opened) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
+        let name = input.name.to_string();
+        let source = formats::source(&self.context.config.logs, &name);
+        let named = match self.args.format.as_str() {
+            "auto" => source.and_then(|source| source.format.as_deref()),
+            named => Some(named),
+        };
+        if let Some(named) = named {
+            let format = self.format(named).with_context(|| {
+                format!("there is no log format {named:?}: see `invigil ingest --list-formats`")
+            })?;
+            return Ok(Some((format, input)));
+        }
+        let (found, input) = detect(input, &self.own)?;
+        let Some(input) = input else { return Ok(None) };
+        self.tell_choice(&name, &found);
+        let format = found.first().map(|(format, _)| *format).with_context(|| {
+        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`); captures are read with `invigil capture -r`, registers with `invigil register KIND import`")
+    })?;
+        Ok(Some((format, input)))
+    }
 }
 
 fn print(
     args: &Args,
     context: &Context,
-    settings: &SourceSettings,
+    formats: &Formats<'_>,
     to: OutputFormat,
 ) -> anyhow::Result<Counts> {
     let lists = lists::load(&context.places.data)?;
@@ -154,14 +230,16 @@ fn print(
         let name = InputName::of(path);
         let source = name.passing_source()?;
         let progress = Progress::of(context, &name);
-        let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
+        let settings = formats.settings(&name)?;
+        let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
             continue;
         };
         let reading = LogReading {
             format,
-            settings,
+            settings: &settings,
             lists: &lists,
             told_to_stop: Told::default(),
+            lines: Lines::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -183,7 +261,7 @@ fn print(
 fn store(
     args: &Args,
     context: &Context,
-    settings: &SourceSettings,
+    formats: &Formats<'_>,
     total: &mut (Counts, Left),
 ) -> anyhow::Result<()> {
     anyhow::ensure!(
@@ -204,7 +282,8 @@ fn store(
             None
         };
         let progress = Progress::of(context, &name);
-        let Some((format, input)) = format_of(args, progress.open(&name)?)? else {
+        let settings = formats.settings(&name)?;
+        let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
             continue;
         };
         let resolved = if name.is_regular() {
@@ -221,9 +300,10 @@ fn store(
         }
         let reading = LogReading {
             format,
-            settings,
+            settings: &settings,
             lists: &lists,
             told_to_stop: told_to_stop.clone(),
+            lines: Lines::of(deposit.ledger.entries()?),
         };
         let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
         let (counts, left) = reading.store(
@@ -238,29 +318,6 @@ fn store(
         total.1.add(left);
     }
     Ok(())
-}
-
-/// The format that was named, or the one that the first lines look like; nothing for an empty input.
-fn format_of(
-    args: &Args,
-    input: Opened,
-) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
-    if args.format != "auto" {
-        let format = logs::format(&args.format).with_context(|| {
-            format!(
-                "there is no log format {:?}: see `invigil ingest --list-formats`",
-                args.format
-            )
-        })?;
-        return Ok(Some((format, input)));
-    }
-    let name = input.name.to_string();
-    let (likeliest, input) = detect(input)?;
-    let Some(input) = input else { return Ok(None) };
-    let format = likeliest.with_context(|| {
-        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`); captures are read with `invigil capture -r`, registers with `invigil register KIND import`")
-    })?;
-    Ok(Some((format, input)))
 }
 
 fn reject_file(

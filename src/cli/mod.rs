@@ -1,6 +1,7 @@
 //! The command line: the only place that prints. One file per command, each with its arguments and a `run`.
 
 pub mod audit;
+mod backup;
 pub mod bench;
 pub mod capture;
 pub mod collect;
@@ -8,14 +9,17 @@ pub mod completions;
 pub mod context;
 pub mod evidence;
 pub mod findings;
+pub mod hold;
 pub mod ingest;
 pub mod ledger;
 pub mod lists;
 mod output_args;
+mod outside;
 mod progress;
 pub mod query;
 pub mod register;
 pub mod report;
+mod retain;
 pub mod store;
 mod store_check;
 pub mod who;
@@ -60,6 +64,7 @@ enum Command {
     Report(report::Args),
     Query(query::Args),
     Store(store::Args),
+    Hold(hold::Args),
     Evidence(evidence::Args),
     Ledger(ledger::Args),
     Bench(bench::Args),
@@ -118,6 +123,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(args, &context),
         Command::Query(args) => query::run(args, &context),
         Command::Store(args) => store::run(args, &context),
+        Command::Hold(args) => hold::run(args, &context),
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Ledger(args) => ledger::run(args, &context),
         Command::Bench(args) => bench::run(args, &context),

@@ -3,14 +3,13 @@
 use std::io::Write;
 
 use anyhow::Context as _;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
 
 use crate::ledger::{Act, Digest, SearchRun};
 use crate::store::{Content, Params, QUERIES, Sql, Store, query};
 use crate::{clock, ledger};
 
-use super::context::{Context, Exit};
+use super::context::{Context, Exit, random_salt};
 
 /// Ask the store a question that the program knows by name, or one in SQL.
 #[derive(Clone, Debug, clap::Args)]
@@ -137,21 +136,14 @@ fn record_typed_in(context: &Context, sql: &str, args: &Args) -> anyhow::Result<
         query: query.to_owned(),
         digest: Digest::of(&[salt.as_bytes(), b"\n", sql.as_bytes()]),
         rows: None,
+        who: None,
+        tables: Vec::new(),
     });
     let private = serde_json::json!({ "salt": salt, "sql": sql, "reason": args.reason });
     context
         .ledger()?
         .append(clock::now(), &act, Some(&private))?;
     Ok(())
-}
-
-fn random_salt() -> anyhow::Result<String> {
-    let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .ok()
-        .context("the system gives no random bytes")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Enters that personal data is searched.
@@ -162,6 +154,8 @@ fn record(context: &Context, sql: Sql) -> anyhow::Result<()> {
         query: sql.id().to_owned(),
         digest,
         rows: None,
+        who: None,
+        tables: Vec::new(),
     });
     ledger.append(clock::now(), &act, None)?;
     Ok(())

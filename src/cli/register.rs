@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::keys::Purpose;
 use crate::ledger::FrameNonces;
+use crate::logs::MisExport;
 use crate::pipeline::input::InputName;
 use crate::pipeline::registers::RegisterImport;
 use crate::pipeline::sources;
@@ -21,7 +22,7 @@ use super::ingest::{counts_json, sentence};
 /// The registers that events are attributed with.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file does not name stays as it was, and is ended by its valid_to."
+    after_help = "Examples:\n  invigil register establishments import establishments.csv\n  invigil register networks list\n  invigil register accounts import sims-year9.csv --mis hawthorn --role pupil\n\nOf one thing (a network, an account, a device), the lines of the newest import that names it count; what a file does not name stays as it was, and is ended by its valid_to."
 )]
 pub struct Args {
     /// Which register.
@@ -37,6 +38,13 @@ enum Action {
     Import {
         /// The file. Its first line names its columns.
         file: PathBuf,
+        /// The file is an export of accounts by a management information system (SIMS, Arbor, Bromcom) of this
+        /// establishment; its columns are known by those systems' names for them, and others are passed over.
+        #[arg(long, value_name = "ESTABLISHMENT")]
+        mis: Option<String>,
+        /// What people are whose line in such an export does not say it: pupil, staff, governor, guest.
+        #[arg(long, value_name = "ROLE", requires = "mis")]
+        role: Option<String>,
         /// Write the counts here as JSON, too.
         #[arg(long, value_name = "FILE")]
         counts_json: Option<PathBuf>,
@@ -48,12 +56,25 @@ enum Action {
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     match &args.action {
-        Action::Import { file, counts_json } => import(
-            args.register,
-            &InputName::of(file),
-            counts_json.as_deref(),
-            context,
-        ),
+        Action::Import {
+            file,
+            mis,
+            role,
+            counts_json,
+        } => {
+            let mis = mis.as_ref().map(|establishment| MisExport {
+                establishment: establishment.clone(),
+                role: role.clone(),
+            });
+            check_export(args.register, mis.as_ref())?;
+            import(
+                args.register,
+                &InputName::of(file),
+                mis.as_ref(),
+                counts_json.as_deref(),
+                context,
+            )
+        }
         Action::List => list(args.register, context),
     }
 }
@@ -61,6 +82,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 fn import(
     kind: RegisterKind,
     name: &InputName,
+    mis: Option<&MisExport>,
     counts_file: Option<&std::path::Path>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
@@ -97,6 +119,7 @@ fn import(
         source: &resolved.source,
         identity: &identity,
         zone: &zone,
+        mis,
     };
     let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
     let (counts, left) = register.store(&bytes, &mut context.names()?, nonces, &deposit)?;
@@ -106,6 +129,29 @@ fn import(
     }
     context.tell(format!("{kind}: {}", sentence(&counts)));
     context.arrived(&left)
+}
+
+/// Such exports are of accounts, of one establishment, and of people that a register can hold.
+fn check_export(kind: RegisterKind, mis: Option<&MisExport>) -> anyhow::Result<()> {
+    let Some(export) = mis else { return Ok(()) };
+    anyhow::ensure!(
+        kind == RegisterKind::Accounts,
+        "--mis reads accounts: say `invigil register accounts import`"
+    );
+    anyhow::ensure!(
+        !export.establishment.is_empty() && !export.establishment.contains(char::is_whitespace),
+        "the establishment of --mis is one word, as the register of establishments has it"
+    );
+    let known = ["pupil", "staff", "governor", "guest"];
+    anyhow::ensure!(
+        export
+            .role
+            .as_deref()
+            .is_none_or(|role| known.contains(&role)),
+        "the role of --mis is one of {}",
+        known.join(", ")
+    );
+    Ok(())
 }
 
 fn list(kind: RegisterKind, context: &Context) -> anyhow::Result<Exit> {

@@ -1,20 +1,18 @@
 //! `invigil store`: the state of the store, its schema, the engine kept up for others.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Subcommand;
 
-use crate::store::{LIBRARY_VERSION, Params, Serving, StoreSettings, query};
+use crate::store::{LIBRARY_VERSION, Params, Serving, StoreSettings, TlsFiles, query};
 
 use super::context::{Context, Exit};
 
 /// The store: its state, its schema, the engine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store check --mend\n  invigil store engine"
+    after_help = "Examples:\n  invigil store status\n  invigil store serve &\n  invigil store serve --listen 127.0.0.1:8123 --key-file ~/.config/invigil/ask.key &\n  invigil store serve --listen 0.0.0.0:8443 --tls-cert store.pem --tls-key store.key &\n  invigil store check --mend\n  invigil store engine"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -29,13 +27,19 @@ enum Action {
     Migrate,
     /// Keep the engine up for other commands, until interrupted.
     Serve {
-        /// Answer at this loopback address too, such as 127.0.0.1:8123, for tools that speak ClickHouse's HTTP
-        /// interface. They may only ask, and are shown no content.
-        #[arg(long, value_name = "ADDRESS", requires = "key_file")]
+        /// Answer at this address too, such as 127.0.0.1:8123, for tools that speak ClickHouse's HTTP interface and
+        /// bring a key. They may only ask (or work in the database workbench, if their key says so), and are shown no content.
+        #[arg(long, value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
-        /// The file with the key that they bring, readable by its owner alone.
+        /// A file with a key to ask with, readable by its owner alone; others stand in the configuration as [[store.key]].
         #[arg(long, value_name = "FILE", requires = "listen")]
         key_file: Option<PathBuf>,
+        /// The certificate with its chain, as PEM; off this machine there is no answer without TLS.
+        #[arg(long, value_name = "FILE", requires = "listen", requires = "tls_key")]
+        tls_cert: Option<PathBuf>,
+        /// The certificate's private key, as PEM, readable by its owner alone.
+        #[arg(long, value_name = "FILE", requires = "tls_cert")]
+        tls_key: Option<PathBuf>,
     },
     /// Compare the store, the originals and the spool with the ledger; exit 3 if they do not agree.
     Check {
@@ -44,6 +48,14 @@ enum Action {
         #[arg(long)]
         mend: bool,
     },
+    /// Delete what has had its time, and enter in the ledger what went. Exit 1 with --dry-run if something is due.
+    Retain(super::retain::Args),
+    /// Back up store, ledger, originals, names, registers, lists and keys, as of one moment, into a new folder.
+    Backup(super::backup::BackupArgs),
+    /// Restore a backup into a new data folder, and prove that it is what was backed up.
+    Restore(super::backup::RestoreArgs),
+    /// Restore a backup on trial and throw it away again; exit 1 if anything is not as it was, and what.
+    Drill(super::backup::DrillArgs),
     /// Store what waits in the spool for a store that was away.
     Replay,
     /// Say which engine is used and whether it is there; exit 1 if it is not.
@@ -62,8 +74,21 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             context.tell("the schema is up to date");
             Ok(Exit::Done)
         }
-        Action::Serve { listen, key_file } => serve(context, listen.zip(key_file.as_deref())),
+        Action::Serve {
+            listen,
+            key_file,
+            tls_cert,
+            tls_key,
+        } => {
+            let tls = tls_cert.clone().zip(tls_key.clone());
+            let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
+            serve(context, *listen, key_file.as_deref(), tls.as_ref())
+        }
         Action::Check { mend } => super::store_check::run(*mend, context),
+        Action::Retain(args) => super::retain::run(args, context),
+        Action::Backup(args) => super::backup::make(args, context),
+        Action::Restore(args) => super::backup::restore(args, context),
+        Action::Drill(args) => super::backup::hold_drill(args, context),
         Action::Replay => replay(context),
         Action::Engine => engine(context),
     }
@@ -103,38 +128,37 @@ fn status(context: &Context) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn serve(context: &Context, address: Option<(SocketAddr, &Path)>) -> anyhow::Result<Exit> {
+fn serve(
+    context: &Context,
+    listen: Option<SocketAddr>,
+    key_file: Option<&Path>,
+    tls: Option<&TlsFiles>,
+) -> anyhow::Result<Exit> {
     let StoreSettings::Embedded(embedded) = context.store_settings()? else {
         anyhow::bail!("the configuration names a ClickHouse server: there is no engine to keep up");
     };
+    // Whatever can not be read is said before the engine starts.
+    let keys = match listen {
+        Some(_) => super::outside::keys(context, key_file)?,
+        None => Vec::new(),
+    };
+    if let Some(tls) = tls {
+        super::outside::only_its_owner_reads(&tls.key)?;
+    }
     let serving = Serving::start(&embedded)?;
     context.tell(format!(
         "the store answers on {}; end it with Ctrl-C",
         serving.socket().display()
     ));
-    if let Some((address, file)) = address {
-        let key = key_of(file)?;
-        let address = serving.listen(address, key.trim())?;
+    if let Some(address) = listen {
+        let address = serving.listen(address, &keys, tls)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         context.tell(format!(
-            "and on http://{address} for whoever brings the key"
+            "and on {scheme}://{address} for whoever brings a key"
         ));
     }
     serving.until_asked_to_end()?;
     Ok(Exit::Done)
-}
-
-/// The key in a file that nobody else can read.
-fn key_of(file: &Path) -> anyhow::Result<zeroize::Zeroizing<String>> {
-    let unreadable = || format!("cannot read the key {}", file.display());
-    let mode = std::fs::metadata(file).with_context(unreadable)?.mode();
-    anyhow::ensure!(
-        mode & 0o077 == 0,
-        "the key {} can be read by others: chmod 600 it",
-        file.display()
-    );
-    Ok(std::fs::read_to_string(file)
-        .with_context(unreadable)?
-        .into())
 }
 
 fn replay(context: &Context) -> anyhow::Result<Exit> {

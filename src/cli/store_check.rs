@@ -37,6 +37,7 @@ pub(super) fn run(mend: bool, context: &Context) -> anyhow::Result<Exit> {
                     .with_context(|| format!("there is no time zone {zone:?}"))?,
                 reference: clock::now(),
                 fold: Fold::Reject,
+                corrections: Default::default(),
             },
             lists: &lists::load(&context.places.data)?,
             names: &mut context.names()?,

@@ -105,6 +105,8 @@ fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
         query: "who".to_owned(),
         digest: Digest::of(&parts),
         rows: None,
+        who: None,
+        tables: Vec::new(),
     };
     let private = json!({ "address": args.ip.to_string(), "at": args.at.to_string() });
     context

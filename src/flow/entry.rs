@@ -7,7 +7,7 @@ use super::key::{End, Key};
 use super::{MeterOptions, MeteredFlow};
 use crate::record::{EndReason, Flow, Packet, Timestamp};
 
-/// A frame longer than any IP packet with its link headers: its length on the wire is a lie.
+/// A frame longer than any IP packet with its link headers, jumbograms apart: its length on the wire is a lie.
 const LONGEST_FRAME: u32 = 0xffff + 256;
 
 /// A flow under way.
@@ -110,6 +110,8 @@ impl Entry {
         decoded: &Decoded<'_>,
         options: &MeterOptions,
     ) {
+        // A piece that has waited is older than what made it known.
+        self.first_frame = self.first_frame.min(packet.number);
         if packet.time > self.last {
             self.last = packet.time;
         } else if packet.time < self.start {
@@ -119,7 +121,8 @@ impl Entry {
         if let Some(tcp) = decoded.tcp {
             self.track(from, tcp, decoded.payload_bytes, packet.time);
         }
-        let wire = if packet.wire_length > LONGEST_FRAME {
+        let longest = LONGEST_FRAME.max(decoded.ip_bytes.saturating_add(256));
+        let wire = if packet.wire_length > longest {
             u32::try_from(packet.bytes.len()).unwrap_or(LONGEST_FRAME)
         } else {
             packet.wire_length

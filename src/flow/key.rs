@@ -13,6 +13,8 @@ pub(super) struct Key {
     low_port: u16,
     high_port: u16,
     protocol: u8,
+    /// What lies around the flow, as one number; 0 where that does not matter.
+    around: u64,
 }
 
 /// An end: the one that comes first in the key's order, or the other.
@@ -64,8 +66,19 @@ impl Key {
             low_port,
             high_port,
             protocol,
+            around: 0,
         };
         (key, from)
+    }
+
+    /// The key of the same flow within these VLANs or tunnels, outer first.
+    pub(super) fn within(mut self, around: impl Iterator<Item = u64>) -> Key {
+        for word in around {
+            // Steele and Vigna's mixing of 64 bits: two stacks that differ share a number by chance alone.
+            let mixed = (self.around ^ word.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.around = mixed ^ (mixed >> 29);
+        }
+        self
     }
 
     pub(super) fn protocol(&self) -> u8 {

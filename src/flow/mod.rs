@@ -16,11 +16,13 @@ mod table;
 mod wheel;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use crate::record::{Flow, IgnoreReason, Packet, RejectReason};
 use decode::Refusal;
-use fragments::Fragments;
+use fragments::{Fragments, Placement};
 use table::Table;
 
 /// How flows are cut and what is looked for in them.
@@ -32,6 +34,10 @@ pub struct MeterOptions {
     pub idle_timeout_us: i64,
     /// How many flows may be under way at once; beyond it the quietest ends for the reason `resources`.
     pub max_flows: usize,
+    /// Whether packets of different VLANs are different flows.
+    pub apart_by_vlan: bool,
+    /// Whether packets of different tunnels are different flows.
+    pub apart_by_tunnel: bool,
     /// Whether applications are recognised by what they say.
     pub applications: bool,
     /// Whether paths and user agents seen in clear are kept.
@@ -46,6 +52,8 @@ impl Default for MeterOptions {
             active_timeout_us: 1_800_000_000,
             idle_timeout_us: 300_000_000,
             max_flows: 1_000_000,
+            apart_by_vlan: false,
+            apart_by_tunnel: false,
             applications: true,
             content: false,
             seed: 0,
@@ -71,8 +79,8 @@ pub enum Fate {
     Rejected(RejectReason),
     /// It is sound, but no part of a flow.
     Ignored(IgnoreReason),
-    /// It waits for other frames. No frame does at present: later fragments go to the flow of their first at once,
-    /// or to a flow without ports.
+    /// It waits, and whether a flow will count it is not known. No frame does at present: a fragment that waits for its
+    /// first is metered, as it comes into a flow in any case, with ports or without.
     Held,
 }
 
@@ -100,15 +108,35 @@ impl Meter {
             Err(Refusal::Rejected(reason)) => return Fate::Rejected(reason),
             Err(Refusal::Ignored(reason)) => return Fate::Ignored(reason),
         };
-        let is_portless =
-            decoded.fragment.is_some() && !self.fragments.place(&mut decoded, packet.time);
+        let placement = decoded.fragment.map_or(Placement::Known, |fragment| {
+            self.fragments.place(packet, &mut decoded, fragment)
+        });
+        if placement == Placement::Overlap {
+            return Fate::Rejected(RejectReason::OverlappingFragment);
+        }
         self.table.tick(packet.time, out);
-        self.table.add(packet, &decoded, is_portless, out);
+        if placement != Placement::Waiting {
+            let is_portless = placement == Placement::Portless;
+            self.table.add(packet, &decoded, is_portless, out);
+        }
+        for piece in self.fragments.released(packet.time) {
+            self.table
+                .add(&piece.packet, &piece.decoded, piece.is_portless, out);
+        }
         Fate::Metered
+    }
+
+    /// How many flows were ended for lack of room.
+    pub fn evicted(&self) -> u64 {
+        self.table.evicted()
     }
 
     /// Ends all flows that are still under way.
     pub fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
+        for piece in self.fragments.finish() {
+            self.table
+                .add(&piece.packet, &piece.decoded, piece.is_portless, out);
+        }
         self.table.finish(out);
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Table {
     free: Vec<u32>,
     wheel: Wheel,
     ended: Vec<MeteredFlow>,
+    evicted: u64,
 }
 
 impl Table {
@@ -41,7 +42,12 @@ impl Table {
             free: Vec::new(),
             wheel: Wheel::new(),
             ended: Vec::new(),
+            evicted: 0,
         }
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// Lets time go on to this moment and gives out what ended on the way.
@@ -113,7 +119,13 @@ impl Table {
         is_portless: bool,
         out: &mut Vec<MeteredFlow>,
     ) {
-        let (key, from) = Key::of(decoded);
+        let (mut key, from) = Key::of(decoded);
+        if self.options.apart_by_vlan {
+            key = key.within(decoded.layers.vlans().iter().copied().map(u64::from));
+        }
+        if self.options.apart_by_tunnel {
+            key = key.within(decoded.layers.tunnel_words());
+        }
         let hash = self.hasher.hash_one(key);
         let entries = &self.entries;
         let found = self
@@ -251,6 +263,7 @@ impl Table {
             let due = self.due(entry);
             if due == entry.placed_for {
                 self.remove(turn.index, EndReason::Resources);
+                self.evicted += 1;
                 return true;
             }
             // It had packets since it was put here; now it goes to where it belongs.

@@ -8,13 +8,13 @@ use crate::capture::{CaptureFile, Step};
 use crate::record::{Counts, EndReason, JsonRow, Packet, Place, RejectReason, SourceId, Timestamp};
 
 /// What a capture became.
-struct Metered {
+pub(super) struct Metered {
     counts: Counts,
     damage: Vec<(RejectReason, u64, u32)>,
     flows: Vec<MeteredFlow>,
 }
 
-fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
+pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
     let mut file = CaptureFile::open(Box::new(Cursor::new(bytes.to_vec()))).ok()?;
     let mut meter = Meter::new(options.clone());
     let mut metered = Metered {
@@ -204,6 +204,67 @@ fn feed(
 }
 
 #[test]
+fn vlans_and_tunnels_set_flows_apart_where_that_is_asked_for() {
+    // The same datagram in VLAN 1, in VLAN 2, in GRE without a key and with two.
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    let (_, _, inner) = datagram(1, 0, 7);
+    for vlan in [1, 2] {
+        let mut frame = vec![2; 12];
+        frame.extend([0x81, 0, 0, vlan, 0x08, 0]);
+        frame.extend(&inner);
+        frames.push(frame);
+    }
+    for gre in [
+        &[0, 0, 8, 0][..],
+        &[0x20, 0, 8, 0, 0, 0, 0, 5],
+        &[0x20, 0, 8, 0, 0, 0, 0, 6],
+    ] {
+        let mut frame = vec![2; 12];
+        let length = u8::try_from(20 + gre.len() + inner.len()).unwrap();
+        frame.extend([8, 0, 0x45, 0, 0, length, 0, 0, 0, 0, 64, 47, 0, 0]);
+        frame.extend([192, 0, 2, 1, 192, 0, 2, 2]);
+        frame.extend(gre);
+        frame.extend(&inner);
+        frames.push(frame);
+    }
+    let flows = |apart_by_vlan, apart_by_tunnel| {
+        let (mut meter, mut out) = (
+            Meter::new(MeterOptions {
+                apart_by_vlan,
+                apart_by_tunnel,
+                ..MeterOptions::default()
+            }),
+            Vec::new(),
+        );
+        for (number, bytes) in (1..).zip(&frames) {
+            let packet = Packet {
+                number,
+                time: Timestamp::from_seconds(1),
+                link_type: 1,
+                wire_length: u32::try_from(bytes.len()).unwrap(),
+                bytes,
+            };
+            assert_eq!(meter.packet(&packet, &mut out), Fate::Metered);
+        }
+        meter.finish(&mut out);
+        let ids: std::collections::BTreeSet<String> = out
+            .iter()
+            .map(|metered| metered.flow.community_id.clone())
+            .collect();
+        assert_eq!(
+            ids.len(),
+            1,
+            "the Community ID knows nothing of what lies around"
+        );
+        out.len()
+    };
+    assert_eq!(flows(false, false), 1);
+    assert_eq!(flows(true, false), 3);
+    assert_eq!(flows(false, true), 4);
+    assert_eq!(flows(true, true), 5);
+}
+
+#[test]
 fn without_room_the_quietest_flow_ends() {
     let options = MeterOptions {
         max_flows: 3,
@@ -213,6 +274,7 @@ fn without_room_the_quietest_flow_ends() {
     for (number, (seconds, port)) in (1..).zip([(0, 1), (1, 2), (2, 3), (3, 1), (4, 4), (5, 5)]) {
         feed(&mut meter, &datagram(number, seconds, port), &mut out);
     }
+    assert_eq!(meter.evicted(), 2);
     meter.finish(&mut out);
     let ended: Vec<(u16, EndReason)> = out
         .iter()

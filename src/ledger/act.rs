@@ -43,6 +43,20 @@ pub enum Act {
     Migrated(Migrated),
     /// Content from the wire is kept from now on; the legal basis lies in the private record.
     ContentKept(ContentKept),
+    /// Data is about to be deleted; the salt of its digests lies in the private record.
+    DeletionBegun(Deletion),
+    /// Data was deleted, and is gone.
+    Deleted(Deleted),
+    /// A legal hold was placed; why, and an address, lie in the private record.
+    HoldPlaced(HoldPlaced),
+    /// A legal hold was ended before its day; why lies in the private record.
+    HoldEnded(HoldEnded),
+    /// A backup was made.
+    BackedUp(BackedUp),
+    /// This data folder was restored from a backup.
+    Restored(BackedUp),
+    /// A backup was restored on trial, and judged.
+    DrillHeld(DrillHeld),
     /// The store was away: a batch waits in the spool. It is stored when `BatchIngested` says so.
     BatchSpooled(BatchSpooled),
     /// Store and spool had no room: a batch that can not be read again was lost.
@@ -71,6 +85,13 @@ impl Act {
             Act::ReportWritten(_) => "report_written",
             Act::Migrated(_) => "migrated",
             Act::ContentKept(_) => "content_kept",
+            Act::DeletionBegun(_) => "deletion_begun",
+            Act::Deleted(_) => "deleted",
+            Act::HoldPlaced(_) => "hold_placed",
+            Act::HoldEnded(_) => "hold_ended",
+            Act::BackedUp(_) => "backed_up",
+            Act::Restored(_) => "restored",
+            Act::DrillHeld(_) => "drill_held",
             Act::BatchSpooled(_) => "batch_spooled",
             Act::BatchDropped(_) => "batch_dropped",
             Act::Mended(_) => "mended",
@@ -282,13 +303,20 @@ pub struct AuditRun {
 /// Personal data was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchRun {
-    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content.
+    /// The question: the id of an embedded query, `sql` for one typed in, or `sql_with_content` if it was to show content;
+    /// `sql_from_outside` for one of a guest of the store, which shows none, `sql_in_workbench` if it changes something there.
     pub query: String,
     /// The digest of the question with its parameters.
     pub digest: Digest,
     /// How many rows came back, if that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// The guest of the store who asked: the name of a key, or `socket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// The tables that a guest's question names: ours by name, any other as `another`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
 }
 
 /// A token's name was shown.
@@ -369,6 +397,121 @@ pub struct ContentKept {
     /// Since when.
     #[serde(with = "moment")]
     pub since: Timestamp,
+}
+
+/// What is deleted, as it was counted before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// From what: a table, or `originals`, `names`, `private_records`.
+    pub table: String,
+    /// What becomes of it: `deleted`, or `emptied` for columns of content.
+    pub fate: String,
+    /// The rule that asked for it: a key of `[retention]`.
+    pub rule: String,
+    /// Everything before this moment.
+    #[serde(with = "moment")]
+    pub until: Timestamp,
+    /// How many rows, batches or names.
+    pub rows: u64,
+    /// The digest over them; see `DeletedMonth`.
+    pub digest: Digest,
+    /// By month.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<DeletedMonth>,
+    /// What was due and is kept by a hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptByHold>,
+}
+
+/// What of one month is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedMonth {
+    /// The month.
+    pub month: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The sum, modulo 2^256, of SHA-256 over the salt and each row in RowBinary.
+    pub digest: Digest,
+}
+
+/// What a hold keeps of what was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptByHold {
+    /// The index of the hold's entry.
+    pub hold: u64,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Data was deleted: counted again, it is not there, and the store keeps no old part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// The entry that announced it.
+    pub begun: u64,
+    /// What was deleted, as announced.
+    pub what: Deletion,
+    /// How much of it went. Less than announced where a hold was placed before an interrupted deletion was finished.
+    pub rows: u64,
+    /// Whether the deletion was finished by a later run.
+    #[serde(default)]
+    pub resumed: bool,
+}
+
+/// A legal hold was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// What it is for: a word of `HoldFor`.
+    pub on: String,
+    /// The establishment, the account's token or the source; nothing for a network, which lies in the private record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whom: Option<String>,
+    /// The start of the window that is held.
+    #[serde(with = "moment")]
+    pub from: Timestamp,
+    /// The end of that window.
+    #[serde(with = "moment")]
+    pub to: Timestamp,
+    /// The moment at which the hold ends by itself.
+    #[serde(with = "moment")]
+    pub until: Timestamp,
+}
+
+/// A legal hold was ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldEnded {
+    /// The entry that placed it.
+    pub hold: u64,
+}
+
+/// A backup, by what stands for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// The digest of its manifest.
+    pub manifest: Digest,
+    /// The size of the ledger in it.
+    pub size: u64,
+    /// The root of the ledger in it.
+    pub root: Digest,
+    /// Its files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The rows of its tables.
+    pub rows: u64,
+    /// The version of the program.
+    pub tool_version: String,
+}
+
+/// A backup was restored on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillHeld {
+    /// The digest of its manifest, if that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// Whether all was as it should be.
+    pub passed: bool,
+    /// How many checks were made.
+    pub checks: u64,
 }
 
 /// A batch waits in the spool.

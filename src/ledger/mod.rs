@@ -11,6 +11,7 @@ mod digest;
 mod error;
 mod file;
 mod frames;
+mod hold;
 mod private;
 mod tree;
 
@@ -24,8 +25,9 @@ use serde_json::Value;
 
 pub(crate) use act::source as source_digits;
 pub use act::{
-    Act, AuditRun, BatchDropped, BatchIngested, BatchSpooled, ClockPutBack, ContentKept, Exported,
-    GateAnswered, ListLoaded, Mended, Migrated, NameRevealed, RegisterImported, ReportWritten,
+    Act, AuditRun, BackedUp, BatchDropped, BatchIngested, BatchSpooled, ClockPutBack, ContentKept,
+    Deleted, DeletedMonth, Deletion, DrillHeld, Exported, GateAnswered, HoldEnded, HoldPlaced,
+    KeptByHold, ListLoaded, Mended, Migrated, NameRevealed, RegisterImported, ReportWritten,
     RequestReceived, RowsOf, SearchRun, SourceClosed, SourceOpened,
 };
 pub use canonical::to_canonical;
@@ -34,6 +36,7 @@ pub use digest::Digest;
 pub use error::LedgerError;
 pub use file::Entry;
 pub use frames::{FrameNonces, FrameProofs, FrameTree, frame_leaf};
+pub use hold::{Hold, HoldFor, HoldState, holds};
 pub use private::PrivateRecord;
 pub use tree::{verify_consistency, verify_inclusion};
 
@@ -423,20 +426,47 @@ impl Ledger {
             .open(self.entries_path())
     }
 
+    /// While this is held, store and ledger may differ: something is between its rows and its entry. Any number of
+    /// programs may hold it, and none while one holds [`Ledger::quiet`].
+    pub fn busy(&self) -> Result<File, LedgerError> {
+        self.lock_file("moment.lock", File::lock_shared)
+    }
+
+    /// While this is held, store and ledger tell of the same moment.
+    pub fn quiet(&self) -> Result<File, LedgerError> {
+        self.lock_file("moment.lock", File::lock)
+    }
+
+    /// The head as it stands on the disk, and how many bytes of the file of entries are under it. As entries are only
+    /// ever added, those bytes stay as they are.
+    pub fn extent(&self) -> Result<(Head, u64), LedgerError> {
+        let _lock = self.lock()?;
+        self.catch_up(&mut self.state())?;
+        Ok((self.head(), self.state().end))
+    }
+
     /// The lock between processes; it is let go when the file is dropped.
     fn lock(&self) -> Result<File, LedgerError> {
-        let path = self.folder.join("lock");
-        let lock = || -> std::io::Result<File> {
+        self.lock_file("lock", File::lock)
+    }
+
+    fn lock_file(
+        &self,
+        name: &str,
+        lock: fn(&File) -> std::io::Result<()>,
+    ) -> Result<File, LedgerError> {
+        let path = self.folder.join(name);
+        let locked = || -> std::io::Result<File> {
             let file = fs::OpenOptions::new()
                 .write(true)
                 .create(true)
                 .truncate(false)
                 .mode(0o600)
                 .open(&path)?;
-            file.lock()?;
+            lock(&file)?;
             Ok(file)
         };
-        lock().map_err(|source| LedgerError::file(&path, source))
+        locked().map_err(|source| LedgerError::file(&path, source))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -247,3 +247,42 @@ fn a_batch_is_found_by_its_source() {
     );
     assert_eq!(ledger.batches(Some(SourceId([2; 16]))).unwrap(), []);
 }
+
+#[test]
+fn a_clock_that_was_put_back_is_an_entry_and_one_that_is_a_little_late_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = filled(home.path(), 0);
+    ledger.append(at(1000), &act(0), None).unwrap();
+    ledger.append(at(990), &act(1), None).unwrap();
+    // Another process finds out as well.
+    let ledger = open(home.path()).unwrap();
+    ledger.append(at(500), &act(2), None).unwrap();
+    ledger.append(at(501), &act(3), None).unwrap();
+    ledger.append(at(2000), &act(4), None).unwrap();
+    assert_eq!(ledger.latest(), at(2000));
+    let entries: Vec<_> = ledger.entries().unwrap().collect();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.time, entry.act.word()))
+        .collect();
+    let migrated = "migrated";
+    assert_eq!(
+        told,
+        [
+            (at(1000), migrated),
+            (at(1000), migrated),
+            (at(500), "clock_put_back"),
+            (at(500), migrated),
+            (at(501), migrated),
+            (at(2000), migrated),
+        ]
+    );
+    assert_eq!(
+        entries[2].act,
+        Act::ClockPutBack(ClockPutBack {
+            latest: at(1000),
+            now: at(500)
+        })
+    );
+    ledger.verify().unwrap();
+}

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::corrected::Corrections;
 use super::framing::{Frame, Framing};
 use crate::record::{Event, IgnoreReason, RejectReason, Timestamp};
 
@@ -54,6 +55,8 @@ pub struct SourceSettings {
     pub reference: Timestamp,
     /// Which of two moments a local time of the October hour means.
     pub fold: Fold,
+    /// What is wrong with the source, as far as the operator knows.
+    pub corrections: Corrections,
 }
 
 /// What to make of a local time that two moments have, when the clocks go back.

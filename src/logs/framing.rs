@@ -15,6 +15,8 @@ pub enum Framing {
     Line,
     /// A frame is the lines up to and with a blank line.
     Paragraph,
+    /// A frame is the lines up to and with one that begins with a closing brace.
+    Braces,
 }
 
 /// A place between two frames: how many bytes lie before it, and the number of the next line, from 1.
@@ -275,15 +277,10 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
-/// Remembers, from one piece of bytes to the next, whether the line that runs is blank so far.
+/// Remembers, from one piece of bytes to the next, whether the line that runs may be the last of its frame; nothing while it has no byte.
+#[derive(Default)]
 struct LineState {
-    blank: bool,
-}
-
-impl Default for LineState {
-    fn default() -> Self {
-        LineState { blank: true }
-    }
+    may_end: Option<bool>,
 }
 
 impl LineState {
@@ -294,15 +291,24 @@ impl LineState {
         }
         let mut from = 0;
         for at in memchr_iter(b'\n', bytes) {
-            let line = bytes.get(from..at).unwrap_or_default();
-            let blank = std::mem::replace(&mut self.blank, true) && is_blank(line);
-            if blank {
+            self.take(framing, bytes.get(from..at).unwrap_or_default());
+            if self.may_end.take().unwrap_or(framing == Framing::Paragraph) {
                 return Some(at + 1);
             }
             from = at + 1;
         }
-        self.blank &= is_blank(bytes.get(from..).unwrap_or_default());
+        self.take(framing, bytes.get(from..).unwrap_or_default());
         None
+    }
+
+    fn take(&mut self, framing: Framing, part: &[u8]) {
+        let Some(first) = part.first() else {
+            return;
+        };
+        self.may_end = Some(match framing {
+            Framing::Braces => self.may_end.unwrap_or(*first == b'}'),
+            _ => self.may_end.unwrap_or(true) && is_blank(part),
+        });
     }
 }
 
@@ -315,7 +321,12 @@ fn last_end(framing: Framing, bytes: &[u8]) -> Option<usize> {
             return Some(at + 1);
         }
         let line_from = memchr::memrchr(b'\n', bytes.get(..at)?).map_or(0, |line_end| line_end + 1);
-        if is_blank(bytes.get(line_from..at)?) {
+        let line = bytes.get(line_from..at)?;
+        let ends = match framing {
+            Framing::Braces => line.starts_with(b"}"),
+            _ => is_blank(line),
+        };
+        if ends {
             return Some(at + 1);
         }
         before = at;
@@ -394,6 +405,16 @@ mod tests {
             ]
         );
         assert_eq!(cut(b"", Framing::Line), []);
+    }
+
+    #[test]
+    fn a_block_ends_with_its_brace() {
+        let bytes = b"# x\nlease a {\n  on {\n  }\n}\nlease b {\r\n}\r\nrest";
+        let frames: Vec<_> = cut(bytes, Framing::Braces)
+            .into_iter()
+            .map(|frame| (frame.0, frame.1, frame.6))
+            .collect();
+        assert_eq!(frames, [(1, 5, true), (6, 2, true), (8, 1, false)]);
     }
 
     #[test]

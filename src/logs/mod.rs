@@ -6,6 +6,7 @@
 
 mod cells;
 mod columns;
+mod corrected;
 mod envelope;
 mod fields;
 mod format;
@@ -16,7 +17,10 @@ pub mod framing;
 mod given;
 mod json;
 mod lines;
+/// Formats described in the configuration.
+pub mod mapping;
 mod pairs;
+mod mis;
 /// Registers as CSV.
 pub mod registers;
 mod said;
@@ -27,10 +31,14 @@ mod times;
 mod urls;
 mod xml;
 
+pub use corrected::{Corrections, Distrusted, reader};
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
-pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest};
+pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
+pub use mis::MisExport;
 pub use registers::{RegisterError, RegisterFrame, read_register};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_cases;

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::fields::number;
+use super::mis::{self, MisExport};
 use crate::record::{
     AccountLine, AccountText, DeviceLine, EstablishmentLine, LinkLine, Mac, Network, NetworkLine,
     RegisterKind, RegisterLine, RejectReason, Timestamp,
@@ -67,11 +68,12 @@ pub enum RegisterError {
     },
 }
 
-/// Reads a register line by line. Dates without a time are days in `zone`; the last day of validity counts as a whole.
+/// Reads a register line by line; `mis` says that it is an export of a management information system rather than a register of ours. Dates without a time are days in `zone`; the last day of validity counts as a whole.
 pub fn read_register(
     kind: RegisterKind,
     input: &mut dyn Read,
     zone: &TimeZone,
+    mis: Option<&MisExport>,
     out: &mut dyn FnMut(RegisterFrame),
 ) -> Result<(), RegisterError> {
     let mut bytes = Vec::new();
@@ -90,7 +92,10 @@ pub fn read_register(
             known: columns(kind).join(", "),
         });
     }
-    let heading = Heading::of(kind, &record)?;
+    let heading = match mis {
+        Some(_) => Heading::of_export(kind, &record)?,
+        None => Heading::of(kind, &record)?,
+    };
     while next(&mut reader, &mut record)? {
         let ended = reader.position().byte();
         let (line, begins, ends) = place(text, &record, ended);
@@ -98,6 +103,7 @@ pub fn read_register(
             heading: &heading,
             record: &record,
             zone,
+            mis,
         };
         out(RegisterFrame {
             line,
@@ -173,6 +179,32 @@ impl Heading {
             width: record.len(),
         })
     }
+
+    /// The heading of an export, which has many columns that are none of ours. Of several that hold the same the best is taken.
+    fn of_export(kind: RegisterKind, record: &ByteRecord) -> Result<Self, RegisterError> {
+        let mut best: Vec<(&'static str, usize, usize)> = Vec::new();
+        for (place, field) in record.iter().enumerate() {
+            let Some((column, rank)) = mis::column(decoded(field).trim()) else {
+                continue;
+            };
+            match best.iter_mut().find(|(other, _, _)| *other == column) {
+                Some(held) if held.1 > rank => *held = (column, rank, place),
+                Some(_) => {}
+                None => best.push((column, rank, place)),
+            }
+        }
+        if !best.iter().any(|(column, _, _)| *column == "account") {
+            let column = "account";
+            return Err(RegisterError::MissingColumn { kind, column });
+        }
+        Ok(Heading {
+            places: best
+                .into_iter()
+                .map(|(column, _, place)| (column, place))
+                .collect(),
+            width: record.len(),
+        })
+    }
 }
 
 /// One record of the file, its fields by name.
@@ -180,6 +212,7 @@ struct Fields<'a> {
     heading: &'a Heading,
     record: &'a ByteRecord,
     zone: &'a TimeZone,
+    mis: Option<&'a MisExport>,
 }
 
 impl Fields<'_> {
@@ -232,17 +265,20 @@ impl Fields<'_> {
                 valid_to,
             }),
             RegisterKind::Accounts => {
-                let role = self.needed("role")?.to_lowercase();
-                if !ROLES.contains(&role.as_str()) {
-                    return Err(RejectReason::UnknownWord);
-                }
+                let role = self.role()?;
                 RegisterLine::Account(AccountLine {
                     account_token: Some(
                         self.account("account").ok_or(RejectReason::MissingFields)?,
                     ),
-                    establishment: self.key("establishment")?,
+                    establishment: match self.mis {
+                        Some(export) => export.establishment.clone(),
+                        None => self.key("establishment")?,
+                    },
                     role,
-                    year_group: self.text("year_group"),
+                    year_group: match self.mis {
+                        Some(_) => mis::year_group(&self.text("year_group")),
+                        None => self.text("year_group"),
+                    },
                     valid_from,
                     valid_to,
                 })
@@ -270,6 +306,21 @@ impl Fields<'_> {
             valid_from,
             valid_to,
         })
+    }
+
+    /// What an account is. Of an export, what the line says in any of its words, else what the person says of all its lines.
+    fn role(&self) -> Result<String, RejectReason> {
+        let Some(export) = self.mis else {
+            let role = self.needed("role")?.to_lowercase();
+            let known = ROLES.contains(&role.as_str());
+            return known.then_some(role).ok_or(RejectReason::UnknownWord);
+        };
+        let said = self.text("role");
+        if said.is_empty() {
+            return export.role.clone().ok_or(RejectReason::MissingFields);
+        }
+        let role = mis::role(&said).ok_or(RejectReason::UnknownWord)?;
+        Ok(role.to_owned())
     }
 
     fn text(&self, column: &str) -> String {
@@ -317,12 +368,15 @@ impl Fields<'_> {
         if text.is_empty() {
             return Ok(None);
         }
-        if text.len() != "2026-03-02".len() {
+        if self.mis.is_none() && text.len() != "2026-03-02".len() {
             return Timestamp::parse(&text)
                 .map(Some)
                 .map_err(|_| RejectReason::BadTime);
         }
-        let day: Date = text.parse().map_err(|_| RejectReason::BadTime)?;
+        let day: Date = match self.mis {
+            Some(_) => mis::day(&text).ok_or(RejectReason::BadTime)?,
+            None => text.parse().map_err(|_| RejectReason::BadTime)?,
+        };
         let day = if at_the_end { day.tomorrow() } else { Ok(day) };
         let midnight = day
             .and_then(|day| day.to_zoned(self.zone.clone()))
@@ -442,7 +496,7 @@ mod tests {
         let (mut told, mut row) = (String::new(), JsonRow::default());
         let zone = TimeZone::get("Europe/London").unwrap();
         let mut input = bytes;
-        read_register(kind, &mut input, &zone, &mut |frame| {
+        read_register(kind, &mut input, &zone, None, &mut |frame| {
             let begins = usize::try_from(frame.offset).unwrap();
             let ends = begins + usize::try_from(frame.length).unwrap();
             assert!(ends <= bytes.len() && frame.length > 0);

@@ -13,6 +13,7 @@ pub(super) fn settings() -> SourceSettings {
         zone: TimeZone::get("Europe/London").unwrap(),
         reference: Timestamp::parse("2026-07-02T00:00:00Z").unwrap(),
         fold: Fold::Reject,
+        corrections: Corrections::default(),
     }
 }
 

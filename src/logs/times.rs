@@ -265,6 +265,7 @@ mod tests {
             zone: TimeZone::get("Europe/London").unwrap(),
             reference: Timestamp::parse(reference).unwrap(),
             fold,
+            corrections: Default::default(),
         })
     }
 

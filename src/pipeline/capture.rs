@@ -8,7 +8,9 @@ use crate::capture::{CaptureError, CaptureFile, Device, Step};
 use crate::classify::ListIndex;
 use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
-use crate::record::{Counts, Event, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId};
+use crate::record::{
+    Counts, Event, Flow, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId, Tabled,
+};
 use crate::store::names::Names;
 
 use super::PipelineError;
@@ -16,6 +18,7 @@ use super::deposit::{Deposit, OpenSource, Prepared};
 use super::ingest::deposit_all;
 use super::input::{Identity, Opened};
 use super::lane::Left;
+use super::retention::Lines;
 use super::stop::Told;
 
 /// What became of the packets of a capture.
@@ -25,6 +28,10 @@ pub struct CaptureCounts {
     pub packets: Counts,
     /// Flows made.
     pub flows: u64,
+    /// Of these, flows that are older than what retention has deleted: they are not stored.
+    pub past_retention: u64,
+    /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
+    pub evicted: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
     pub damage: BTreeMap<&'static str, u64>,
     /// Packets lost by the kernel and the device for lack of room.
@@ -116,6 +123,7 @@ pub fn each_record(
     meter.finish(&mut flows);
     hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
     counts.dropped = packets.dropped();
+    counts.evicted = meter.evicted();
     counts.packets.check()?;
     Ok(counts)
 }
@@ -136,6 +144,8 @@ pub struct StoredCapture<'a> {
     pub names: &'a mut Names,
     /// Asked before each packet of a file; a device has its own pace, and ends in order.
     pub told_to_stop: Told,
+    /// Flows that began before are counted and not stored: they were deleted for their age.
+    pub lines: Lines,
 }
 
 impl StoredCapture<'_> {
@@ -218,7 +228,7 @@ impl StoredCapture<'_> {
                         continue;
                     }
                     batch.packet(&packet, fate, self.names);
-                    batch.flows(&mut flows, self.lists, self.names);
+                    batch.flows(&mut flows, self.lists, &self.lines, self.names);
                     let of_a_file = packet.number.is_multiple_of(PACKETS_IN_A_BATCH);
                     if of_a_file && !batch.send(self.names, &mut total, None, out)? {
                         return Ok(total);
@@ -238,9 +248,10 @@ impl StoredCapture<'_> {
         }
         meter.finish(&mut flows);
         if last > stored_up_to {
-            batch.flows(&mut flows, self.lists, self.names);
+            batch.flows(&mut flows, self.lists, &self.lines, self.names);
         }
         total.dropped = packets.dropped();
+        total.evicted = meter.evicted();
         batch.send(self.names, &mut total, self.identity, out)?;
         total.packets.check()?;
         Ok(total)
@@ -282,9 +293,19 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn flows(&mut self, flows: &mut Vec<MeteredFlow>, lists: &ListIndex, names: &mut Names) {
+    fn flows(
+        &mut self,
+        flows: &mut Vec<MeteredFlow>,
+        lists: &ListIndex,
+        lines: &Lines,
+        names: &mut Names,
+    ) {
         self.counts.flows += flows.len() as u64;
         for mut metered in flows.drain(..) {
+            if lines.is_past(Flow::TABLE, Some(metered.flow.start)) {
+                self.counts.past_retention += 1;
+                continue;
+            }
             lists.classify_flow(&mut metered.flow);
             let place = place(self.source.id, metered.first_frame);
             self.prepared
@@ -328,7 +349,9 @@ impl CaptureCounts {
     pub fn add(&mut self, other: &CaptureCounts) {
         self.packets.add(&other.packets);
         self.flows += other.flows;
+        self.past_retention += other.past_retention;
         self.dropped += other.dropped;
+        self.evicted += other.evicted;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
         }

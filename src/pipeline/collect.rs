@@ -196,6 +196,8 @@ pub struct StoredExports<'a> {
     pub names: &'a mut Names,
     /// Asked before each frame of a file; a listener has its own pace, and ends in order.
     pub told_to_stop: Told,
+    /// Flows that began before are counted and not stored: they were deleted for their age.
+    pub lines: super::retention::Lines,
 }
 
 impl StoredExports<'_> {
@@ -292,7 +294,7 @@ impl StoredExports<'_> {
             if self.is_stored(last, collecting, &mut batch) {
                 continue;
             }
-            batch.collected(collecting, self.names);
+            batch.collected(collecting, &self.lines, self.names);
             let is_full = last.is_multiple_of(FRAMES_IN_A_BATCH);
             if is_full && !batch.send(self.names, &mut total, None, out)? {
                 return Ok(total);
@@ -302,7 +304,7 @@ impl StoredExports<'_> {
             collecting
                 .collector
                 .finish(&mut collecting.collected, &mut batch.counts.records);
-            batch.collected(collecting, self.names);
+            batch.collected(collecting, &self.lines, self.names);
         }
         total.dropped = exports.dropped();
         batch.send(self.names, &mut total, self.identity, out)?;

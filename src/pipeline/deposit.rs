@@ -197,6 +197,7 @@ impl Deposit<'_> {
 
     /// Stores a thing and enters it. `known` is given where that may have been done before, wholly or in part.
     pub(super) fn enter(&self, thing: Thing, known: Option<&[Entry]>) -> Result<(), PipelineError> {
+        let _busy = self.ledger.busy()?;
         let is_entered = |since: u64, act: &Act| {
             let mut known = known.unwrap_or_default().iter();
             known.any(|entry| entry.index >= since && entry.act == *act)

@@ -19,7 +19,7 @@ use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
 };
 use crate::record::{
-    Counts, Event, IgnoreReason, Place, Reject, RejectReason, SourceId, SourceKind,
+    Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, SourceId, SourceKind,
 };
 use crate::store::names::Names;
 use crate::store::originals::Batch;
@@ -29,6 +29,7 @@ use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
 use super::lane::{Lane, Left};
+use super::retention::Lines;
 use super::stop::Told;
 use super::trail::Trail;
 
@@ -42,6 +43,8 @@ pub struct LogReading<'a> {
     pub lists: &'a ListIndex,
     /// Asked between blocks of what is stored.
     pub told_to_stop: Told,
+    /// What is older was deleted for its age: it is counted, and does not come back. None when nothing is stored.
+    pub lines: Lines,
 }
 
 /// How many blocks make a batch: about eight megabytes of a log.
@@ -60,7 +63,7 @@ impl LogReading<'_> {
     ) -> Result<Counts, PipelineError> {
         let torn = input.torn.clone();
         let mut framer = Framer::new(input.reader, self.format.framing());
-        let mut reader = self.format.reader(self.settings);
+        let mut reader = crate::logs::reader(self.format, self.settings);
         let mut counts = Counts::default();
         let mut block = Block::new();
         while framer
@@ -152,8 +155,12 @@ impl LogReading<'_> {
         out: &mut dyn FnMut(Place, &Event<'_>),
     ) {
         let lines = u64::from(frame.lines);
-        let mut ordinal = 0;
+        let (mut ordinal, mut past) = (0, false);
         let outcome = read_frame(reader, frame, &mut |mut event| {
+            if self.lines.is_past(event.table(), event.time()) {
+                past = true;
+                return;
+            }
             self.lists.classify(&mut event);
             out(
                 Place {
@@ -169,6 +176,9 @@ impl LogReading<'_> {
         counts.bytes += frame.length;
         counts.records += u64::from(ordinal);
         match outcome {
+            Outcome::Records if past && ordinal == 0 => {
+                counts.ignore_many(IgnoreReason::PastRetention, lines);
+            }
             Outcome::Records => counts.stored += lines,
             Outcome::Ignored(reason) => counts.ignore_many(reason, lines),
             Outcome::Rejected(reason) => {
@@ -329,7 +339,7 @@ impl<'a> BatchMaker<'a> {
             stored_bytes,
             may_grow: source.kind == SourceKind::LogFile,
             names,
-            reader: reading.format.reader(reading.settings),
+            reader: crate::logs::reader(reading.format, reading.settings),
             tree: FrameTree::new(nonces),
             originals: Batch::default(),
             batch: Prepared::of(source),
@@ -434,6 +444,11 @@ impl<'a> BatchMaker<'a> {
         let mut batch = std::mem::replace(&mut self.batch, Prepared::of(self.source));
         batch.originals = std::mem::take(&mut self.originals);
         let counts = std::mem::take(&mut self.counts);
+        let past = IgnoreReason::PastRetention.as_str();
+        if counts.reasons.contains_key(past) && counts.stored + counts.rejected == 0 {
+            // All of it has had its time, the lines too.
+            batch.originals = Batch::default();
+        }
         self.total.add(&counts);
         if counts.read == 0 {
             return Ok(true);
@@ -510,10 +525,14 @@ fn raw_bytes<'b>(block: &'b Block, frame: &Frame<'_>) -> &'b [u8] {
         .unwrap_or(rest)
 }
 
-/// Tells the format of a log from its first lines. The input comes back whole; `None` if it is empty.
+/// Formats that lines look like, the likeliest first, each with its likeness in percent.
+pub type Likenesses = Vec<(&'static dyn LogFormat, u8)>;
+
+/// Tells what a log's first lines look like, among the operator's own formats and ours. The input comes back whole; `None` if it is empty.
 pub fn detect(
     mut input: Opened,
-) -> Result<(Option<&'static dyn LogFormat>, Option<Opened>), PipelineError> {
+    own: &[&'static dyn LogFormat],
+) -> Result<(Likenesses, Option<Opened>), PipelineError> {
     let mut start = Vec::new();
     let limit = crate::logs::framing::BLOCK_SIZE as u64;
     input
@@ -523,7 +542,7 @@ pub fn detect(
         .read_to_end(&mut start)
         .map_err(|error| input.name.error(error))?;
     if start.is_empty() && !input.torn.is_set() {
-        return Ok((None, None));
+        return Ok((Vec::new(), None));
     }
     let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
     // The last piece is a line cut off, unless the source ends there.
@@ -535,7 +554,7 @@ pub fn detect(
         .take(crate::logs::SAMPLE_LINES)
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .collect();
-    let format = crate::logs::likeliest(&lines).map(|(format, _)| format);
+    let found = crate::logs::likenesses(&lines, own);
     input.reader = Box::new(std::io::Cursor::new(start).chain(input.reader));
-    Ok((format, Some(input)))
+    Ok((found, Some(input)))
 }

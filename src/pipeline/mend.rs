@@ -18,6 +18,7 @@ use super::PipelineError;
 use super::check::{Fault, FaultKind, StoreCheck, Told, rows_between, sources_found, statement};
 use super::deposit::{OpenSource, Prepared};
 use super::ingest::LogReading;
+use super::retention::Lines;
 use super::stop::Told as ToldToStop;
 use super::way::Closing;
 
@@ -208,6 +209,8 @@ impl StoreCheck<'_> {
             settings: &settings,
             lists: with.lists,
             told_to_stop: ToldToStop::default(),
+            // What was deleted for its age does not come back.
+            lines: Lines::of(self.deposit.ledger.entries()?),
         };
         let Some(mut framer) = frames_up_to(self.deposit.originals, batch, told, format)? else {
             return Ok(None);

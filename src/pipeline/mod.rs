@@ -1,10 +1,12 @@
 //! The only place that joins stages and owns threads and channels.
 
+pub mod backup;
 pub mod capture;
 pub mod check;
 pub mod collect;
 pub mod deposit;
 pub mod door;
+pub mod formats;
 pub mod history;
 pub mod ingest;
 pub mod input;
@@ -13,6 +15,7 @@ pub mod lists;
 pub mod mend;
 pub mod output;
 pub mod registers;
+pub mod retention;
 pub mod sources;
 pub mod stop;
 pub mod trail;

@@ -6,7 +6,7 @@
 use jiff::tz::TimeZone;
 
 use crate::ledger::{Act, Digest, FrameNonces, FrameTree, RegisterImported};
-use crate::logs::{RegisterError, read_register};
+use crate::logs::{MisExport, RegisterError, read_register};
 use crate::record::{Counts, Event, Place, RegisterKind, Reject};
 use crate::store::names::Names;
 
@@ -25,6 +25,8 @@ pub struct RegisterImport<'a> {
     pub identity: &'a Identity,
     /// The zone of dates without one.
     pub zone: &'a TimeZone,
+    /// That it is an export of a management information system, and what is known of it.
+    pub mis: Option<&'a MisExport>,
 }
 
 /// A register can not be imported.
@@ -52,7 +54,7 @@ impl RegisterImport<'_> {
         let mut tree = FrameTree::new(nonces);
         let mut counts = Counts::default();
         let mut rest = bytes;
-        read_register(self.kind, &mut rest, self.zone, &mut |frame| {
+        read_register(self.kind, &mut rest, self.zone, self.mis, &mut |frame| {
             let raw = slice(bytes, frame.offset, frame.length);
             let place = Place {
                 source: self.source.id,

@@ -109,18 +109,23 @@ impl Resolved {
 /// Lets one program at a time find out what is new in files and store it. Held until it is dropped. What a
 /// crash broke off, or a store that was away has not taken, is stored first.
 pub fn lock_files(data: &Path, deposit: &Deposit<'_>) -> Result<File, PipelineError> {
-    let file = locked(data)?;
+    let file = locked(data, "files.lock")?;
     deposit.finish()?;
     Ok(file)
 }
 
 /// The lock alone, for who only looks.
 pub fn hold_files(data: &Path) -> Result<File, PipelineError> {
-    Ok(locked(data)?)
+    Ok(locked(data, "files.lock")?)
 }
 
-fn locked(data: &Path) -> Result<File, InputError> {
-    let path = data.join("files.lock");
+/// Lets one program at a time delete, hold, or back up. Held until it is dropped; taken before that of files.
+pub fn lock_keeping(data: &Path) -> Result<File, PipelineError> {
+    Ok(locked(data, "keep.lock")?)
+}
+
+fn locked(data: &Path, name: &str) -> Result<File, InputError> {
+    let path = data.join(name);
     let error = |source| InputName::File(path.clone()).error(source);
     let file = File::options()
         .create(true)

@@ -52,6 +52,13 @@ impl Counts {
         self.ignore_many(reason, 1);
     }
 
+    /// A frame that was counted as stored is not, since it is older than what retention has deleted.
+    pub fn past_retention(&mut self) {
+        self.stored = self.stored.saturating_sub(1);
+        self.records = self.records.saturating_sub(1);
+        self.ignore(IgnoreReason::PastRetention);
+    }
+
     /// So many frames were passed over.
     pub fn ignore_many(&mut self, reason: IgnoreReason, frames: u64) {
         if frames > 0 {
@@ -137,5 +144,18 @@ mod tests {
             ..Counts::default()
         };
         assert!(counts.check().is_err());
+    }
+
+    #[test]
+    fn what_is_past_retention_was_not_stored_and_the_sums_hold() {
+        let mut counts = Counts {
+            read: 2,
+            stored: 2,
+            records: 2,
+            ..Counts::default()
+        };
+        counts.past_retention();
+        assert_eq!((counts.stored, counts.ignored, counts.records), (1, 1, 1));
+        assert_eq!(counts.check(), Ok(()));
     }
 }

@@ -29,6 +29,8 @@ words! {
         Malformed = "malformed",
         /// A header goes beyond the bytes that were captured.
         Truncated = "truncated",
+        /// A fragment lies over another of its packet without being the same.
+        OverlappingFragment = "overlapping_fragment",
         /// Deeper nested than the bound.
         TooDeep = "too_deep",
         /// A block of the capture file can not be read.
@@ -53,6 +55,8 @@ words! {
         AlreadyStored = "already_stored",
         /// A file ends in it and it has no end yet: it is read once it is whole.
         Unfinished = "unfinished",
+        /// Older than what retention has deleted: it does not come back.
+        PastRetention = "past_retention",
         /// A link type that is not decoded.
         LinkType = "link_type",
         /// A frame that carries no IP.

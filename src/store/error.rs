@@ -46,7 +46,7 @@ pub enum StoreError {
     },
     /// An address is not safe to answer at.
     #[error(
-        "{0} is not of this machine alone: without TLS the store answers on a loopback address only"
+        "{0} is not of this machine alone: give --tls-cert and --tls-key, or answer on a loopback address"
     )]
     NotLoopback(std::net::SocketAddr),
     /// The key for an address is too short.

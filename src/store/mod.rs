@@ -13,7 +13,9 @@
 //! The engine resets signal handlers when it starts: install ours after [`Store::open`].
 
 mod allow;
+pub mod backup;
 mod client;
+mod cover;
 mod drift;
 mod engine;
 mod error;
@@ -21,14 +23,18 @@ mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;
 mod open;
+mod outside;
 mod own;
 /// Originals, packed and sealed by batch.
 pub mod originals;
 /// What is stored already of a batch.
 pub mod places;
 mod queries;
+pub mod retention;
 /// Sealing of what lies beside the engine.
 pub mod sealed;
+/// Sealing of files of any length.
+pub mod sealed_stream;
 mod settings;
 pub mod spool;
 mod sql;
@@ -48,11 +54,13 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use allow::{Content, Refused};
+pub use cover::{Cover, Covered, meets};
 pub use drift::Drift;
 pub use engine::{EngineError, LIBRARY_VERSION};
 pub use error::{Refusal, StoreError};
 pub use migrate::Applied;
 pub use open::{Serving, Store};
+pub use outside::{Limits, Outside, Question, Role, StoreKey, TlsFiles, Witness};
 pub use queries::{QUERIES, check, query};
 pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
@@ -198,10 +206,11 @@ impl Store {
             sql: sql.text(),
             params,
         };
+        let pauses = if sql.only_asks() { PAUSES } else { &[] };
         // A question that was answered in part can not be asked again: its first rows are passed on.
         let mut begun = false;
         let mut broken = None;
-        again(PAUSES, || {
+        again(pauses, || {
             let mut passed = |bytes: &[u8]| {
                 begun = true;
                 piece(bytes)

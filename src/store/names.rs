@@ -24,6 +24,8 @@ pub struct Names {
     made: HashMap<String, AccountToken, RandomState>,
     known: BTreeSet<AccountToken>,
     fresh: BTreeMap<AccountToken, String>,
+    /// While a program knows which names are in the table, none is forgotten: it would not write them again.
+    _in_use: fs::File,
 }
 
 /// The table of names can not be used.
@@ -64,6 +66,7 @@ impl Names {
         seal_key: &[u8; 32],
     ) -> Result<Self, NamesError> {
         let mut names = Names {
+            _in_use: in_use(data)?,
             token_key: hmac::Key::new(hmac::HMAC_SHA256, token_key),
             seal_key: SealKey::new(seal_key)?,
             file: data.join("names.sealed"),
@@ -80,13 +83,7 @@ impl Names {
         if self.fresh.is_empty() {
             return Ok(());
         }
-        let mut plain = Vec::new();
-        for (token, name) in &self.fresh {
-            plain.extend_from_slice(&token.0);
-            plain.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
-            plain.extend_from_slice(name.as_bytes());
-        }
-        let sealed = self.seal_key.seal(CONTEXT, &plain)?;
+        let sealed = self.seal_key.seal(CONTEXT, &piece_of(&self.fresh))?;
         self.append(&sealed).map_err(|source| NamesError::File {
             path: self.file.clone(),
             source,
@@ -99,6 +96,51 @@ impl Names {
     /// The name behind a token. The caller has written the reason into the ledger.
     pub fn name(&self, token: AccountToken) -> Result<Option<String>, NamesError> {
         Ok(self.table()?.remove(&token))
+    }
+
+    /// Forgets the names of all accounts but these, and says how many went; nothing if another program has the table
+    /// in use. The table takes its new place as a whole.
+    pub fn forget(
+        data: &Path,
+        seal_key: &[u8; 32],
+        keep: &BTreeSet<AccountToken>,
+        is_trial: bool,
+    ) -> Result<Option<u64>, NamesError> {
+        let lock = lock_file(data)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(source)) => {
+                let path = data.join(LOCK);
+                return Err(NamesError::File { path, source });
+            }
+        }
+        let file = data.join("names.sealed");
+        let seal_key = SealKey::new(seal_key)?;
+        let all = table_of(&file, &seal_key)?;
+        let known = all.len();
+        let kept: BTreeMap<AccountToken, String> = all
+            .into_iter()
+            .filter(|(token, _)| keep.contains(token))
+            .collect();
+        let gone = u64::try_from(known - kept.len()).unwrap_or(u64::MAX);
+        if gone > 0 && !is_trial {
+            let sealed = seal_key.seal(CONTEXT, &piece_of(&kept))?;
+            let write = || {
+                let beside = file.with_extension("new");
+                let mut fresh = fs::File::create(&beside)?;
+                fresh.write_all(&(sealed.len() as u64).to_le_bytes())?;
+                fresh.write_all(&sealed)?;
+                fresh.sync_all()?;
+                fs::rename(&beside, &file)?;
+                fs::File::open(data)?.sync_all()
+            };
+            write().map_err(|source| NamesError::File {
+                path: file.clone(),
+                source,
+            })?;
+        }
+        Ok(Some(gone))
     }
 
     /// Adds a piece after the last whole one. The lock keeps two programs from writing at once; what a
@@ -130,30 +172,7 @@ impl Names {
     /// The whole table. A last piece that was cut short by a crash holds names of a batch that was not
     /// acknowledged: it is passed over, and its batch brings them again.
     fn table(&self) -> Result<BTreeMap<AccountToken, String>, NamesError> {
-        let bytes = match fs::read(&self.file) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(source) => {
-                return Err(NamesError::File {
-                    path: self.file.clone(),
-                    source,
-                });
-            }
-        };
-        let mut table = BTreeMap::new();
-        let mut rest = bytes.as_slice();
-        while let Some((sealed, after)) = split_piece(rest) {
-            let plain = self
-                .seal_key
-                .open(CONTEXT, sealed)
-                .map_err(|_| NamesError::Changed {
-                    path: self.file.clone(),
-                    offset: (bytes.len() - rest.len()) as u64,
-                })?;
-            read_piece(&plain, &mut table);
-            rest = after;
-        }
-        Ok(table)
+        table_of(&self.file, &self.seal_key)
     }
 }
 
@@ -186,6 +205,62 @@ impl std::fmt::Debug for Names {
             .finish_non_exhaustive()
     }
 }
+
+fn table_of(file: &Path, seal_key: &SealKey) -> Result<BTreeMap<AccountToken, String>, NamesError> {
+    let bytes = match fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => {
+            return Err(NamesError::File {
+                path: file.to_owned(),
+                source,
+            });
+        }
+    };
+    let mut table = BTreeMap::new();
+    let mut rest = bytes.as_slice();
+    while let Some((sealed, after)) = split_piece(rest) {
+        let plain = seal_key
+            .open(CONTEXT, sealed)
+            .map_err(|_| NamesError::Changed {
+                path: file.to_owned(),
+                offset: (bytes.len() - rest.len()) as u64,
+            })?;
+        read_piece(&plain, &mut table);
+        rest = after;
+    }
+    Ok(table)
+}
+
+/// The names of these tokens as they stand in a piece.
+fn piece_of(names: &BTreeMap<AccountToken, String>) -> Vec<u8> {
+    let mut plain = Vec::new();
+    for (token, name) in names {
+        plain.extend_from_slice(&token.0);
+        plain.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
+        plain.extend_from_slice(name.as_bytes());
+    }
+    plain
+}
+
+fn lock_file(data: &Path) -> Result<fs::File, NamesError> {
+    let path = data.join(LOCK);
+    let mut options = fs::OpenOptions::new();
+    let opened = options.create(true).truncate(false).write(true).open(&path);
+    opened.map_err(|source| NamesError::File { path, source })
+}
+
+/// Held for as long as a program has the table in use.
+fn in_use(data: &Path) -> Result<fs::File, NamesError> {
+    let file = lock_file(data)?;
+    file.lock_shared().map_err(|source| NamesError::File {
+        path: data.join(LOCK),
+        source,
+    })?;
+    Ok(file)
+}
+
+const LOCK: &str = "names.lock";
 
 /// The first whole piece and what follows it.
 fn split_piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

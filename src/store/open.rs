@@ -14,6 +14,7 @@ use super::drift::{self, Drift, Found};
 use super::engine::{Occupied, Owner, Start};
 use super::error::{SHORTEST_KEY, StoreError};
 use super::migrate;
+use super::outside::{StoreKey, TlsFiles};
 use super::settings::{Embedded, StoreSettings};
 use super::sql::{Params, Sql};
 use super::unix::SocketOf;
@@ -255,13 +256,18 @@ impl Serving {
         &self.store
     }
 
-    /// Answers at a loopback address too, whoever brings the key; they may only ask. The answer is the address
-    /// itself, as its port may have been left to the system.
-    pub fn listen(&self, address: SocketAddr, key: &str) -> Result<SocketAddr, StoreError> {
-        if !address.ip().is_loopback() {
+    /// Answers at an address too, whoever brings one of the keys; off this machine only with TLS. The answer is
+    /// the address itself, as its port may have been left to the system.
+    pub fn listen(
+        &self,
+        address: SocketAddr,
+        keys: &[StoreKey],
+        tls: Option<&TlsFiles>,
+    ) -> Result<SocketAddr, StoreError> {
+        if tls.is_none() && !address.ip().is_loopback() {
             return Err(StoreError::NotLoopback(address));
         }
-        if key.len() < SHORTEST_KEY {
+        if keys.iter().any(|key| key.key.trim().len() < SHORTEST_KEY) {
             return Err(StoreError::ShortKey);
         }
         let failed = |source| StoreError::Listen { address, source };
@@ -271,7 +277,7 @@ impl Serving {
         let hold = hold.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = hold.as_ref().and_then(|hold| hold.owner.as_ref());
         let owner = owner.ok_or_else(|| failed(std::io::ErrorKind::NotConnected.into()))?;
-        owner.listen(address, key).map_err(failed)
+        owner.listen(address, keys, tls).map_err(failed)
     }
 
     /// Waits until the process is asked to end (interrupt or terminate), then closes everything.
@@ -345,6 +351,7 @@ fn hold(settings: &Embedded) -> Result<Option<Hold>, StoreError> {
             key: &settings.key,
             memory: settings.memory_bytes,
             now: settings.now,
+            outside: settings.outside.clone(),
         };
         match Owner::start(&start)? {
             Ok(owner) => {

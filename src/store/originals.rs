@@ -137,11 +137,11 @@ impl Originals {
         Ok(batches)
     }
 
-    /// The sources of which originals are kept.
+    /// The sources of which there are originals, in order.
     pub fn sources(&self) -> Result<Vec<SourceId>, OriginalsError> {
-        let fault = |error| OriginalsError::File {
+        let fault = |source| OriginalsError::File {
             path: self.folder.clone(),
-            source: error,
+            source,
         };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -157,13 +157,17 @@ impl Originals {
         Ok(sources)
     }
 
-    /// Takes away a batch that is no batch of its source: a crash came before it was on its way, and it was cut
-    /// otherwise when it was read again.
+    /// Takes a batch away: its time is over, or a crash left it and it is no batch of its source. When this returns,
+    /// the folder no longer names it.
     pub fn remove(&self, source: SourceId, first: u64, last: u64) -> Result<(), OriginalsError> {
-        let name = format!("{first:016x}-{last:016x}.sealed");
-        let path = self.folder.join(source.to_string()).join(name);
-        fs::remove_file(&path).map_err(|error| OriginalsError::File {
-            path,
+        let folder = self.folder.join(source.to_string());
+        let path = folder.join(format!("{first:016x}-{last:016x}.sealed"));
+        let remove = || {
+            fs::remove_file(&path)?;
+            fs::File::open(&folder)?.sync_all()
+        };
+        remove().map_err(|error| OriginalsError::File {
+            path: path.clone(),
             source: error,
         })
     }

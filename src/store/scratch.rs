@@ -3,12 +3,13 @@
 //! The engine serves one folder a process, so tests that need one wait for each other here.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
-use super::{Server, Store, StoreSettings, own};
+use super::{Outside, Question, Server, Store, StoreSettings, Witness, own};
 use crate::record::Timestamp;
 
 /// A store in an empty folder that goes when this goes.
@@ -138,12 +139,47 @@ pub(crate) fn turn() -> Option<(Turn, PathBuf)> {
 
 /// Settings for a folder in a test.
 pub(crate) fn settings(data: &std::path::Path, library: &std::path::Path) -> StoreSettings {
-    StoreSettings::embedded(
-        data,
-        library,
-        Zeroizing::new(KEY),
-        Timestamp::from_seconds(1_772_446_500),
-    )
+    let mut settings = StoreSettings::embedded(data, library, Zeroizing::new(KEY), moment());
+    if let StoreSettings::Embedded(embedded) = &mut settings {
+        embedded.outside = Some(Outside {
+            witness: Arc::new(Remembering),
+            clock: passing,
+        });
+    }
+    settings
+}
+
+/// The moment that every test of the store happens at.
+fn moment() -> Timestamp {
+    Timestamp::from_seconds(1_772_446_500)
+}
+
+/// A clock that goes on by a fifth of a second whenever somebody looks.
+fn passing() -> Timestamp {
+    static LOOKS: AtomicI64 = AtomicI64::new(0);
+    moment().plus_micros(LOOKS.fetch_add(1, Ordering::Relaxed) * 200_000)
+}
+
+/// What was entered since the last time that somebody looked.
+pub(crate) fn entered() -> Vec<String> {
+    std::mem::take(&mut *ENTERED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+static ENTERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A ledger for tests.
+struct Remembering;
+
+impl Witness for Remembering {
+    fn enter(&self, question: &Question<'_>) -> Result<(), String> {
+        let entry = format!(
+            "{} {:?} {}",
+            question.who, question.tables, question.changes
+        );
+        let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+        entered.push(entry);
+        Ok(())
+    }
 }
 
 /// The key of each folder in a test.

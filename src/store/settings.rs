@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::outside::Outside;
 use crate::record::Timestamp;
 
 /// Where the store is.
@@ -31,6 +32,8 @@ pub struct Embedded {
     pub now: Timestamp,
     /// The database.
     pub database: String,
+    /// What is needed to answer others than the program; without it they get nothing of records.
+    pub outside: Option<Outside>,
 }
 
 /// A ClickHouse server.
@@ -116,6 +119,7 @@ impl StoreSettings {
             key,
             memory_bytes: 2 << 30,
             now,
+            outside: None,
             database: DATABASE.to_owned(),
         })
     }

@@ -27,6 +27,15 @@ impl Sql {
         self.text
     }
 
+    /// Whether it only asks: then it may be sent again when nobody knows what became of it.
+    pub(super) fn only_asks(&self) -> bool {
+        self.text
+            .lines()
+            .find(|line| !line.starts_with("--") && !line.trim().is_empty())
+            .and_then(|line| line.split_whitespace().next())
+            .is_some_and(|word| ["SELECT", "WITH"].contains(&word))
+    }
+
     /// What the heading comment says under a word, such as `title`.
     pub fn heading(&self, word: &str) -> Option<&'static str> {
         self.text

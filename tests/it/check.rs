@@ -1,5 +1,7 @@
 //! `invigil store check`: what is wrong is named, what can be mended is, and the ledger says that it was.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use invigil::keys::{KeyRing, Purpose};
 use invigil::record::{Place, RowBinary, SourceId, Timestamp, Tokens, WebHit, table};
 use invigil::store::{Params, Sql, Store, StoreSettings};
@@ -15,8 +17,24 @@ impl Tokens for NoTokens {
     }
 }
 
+/// A store in this process, which can have one at a time.
+pub(crate) struct Here {
+    store: Store,
+    _turn: MutexGuard<'static, ()>,
+}
+
+static TURN: Mutex<()> = Mutex::new(());
+
+impl std::ops::Deref for Here {
+    type Target = Store;
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
 /// The store of a home, in this process: for what no command would do.
-fn store_of(home: &Home) -> Store {
+pub(crate) fn store_of(home: &Home) -> Here {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let keys = KeyRing::open(&home.path("keys"), &home.data()).unwrap();
     let engine = home.engine().unwrap();
     let settings = StoreSettings::embedded(
@@ -25,7 +43,10 @@ fn store_of(home: &Home) -> Store {
         keys.key(Purpose::Store),
         Timestamp::from_seconds(0),
     );
-    Store::open(&settings).unwrap()
+    Here {
+        store: Store::open(&settings).unwrap(),
+        _turn: turn,
+    }
 }
 
 /// What the check says: exit code, then the words of its faults.

@@ -11,14 +11,20 @@
 
 mod address;
 mod again;
+mod backup;
 mod check;
+mod clients;
+mod durable;
 mod exports;
+mod hidden;
 mod home;
+mod keep;
 mod kills;
 mod once;
 mod readers;
 mod region;
 mod reports;
+mod room;
 mod secret;
 mod server;
 mod stories;

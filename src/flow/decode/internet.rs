@@ -68,7 +68,10 @@ pub(super) fn version4(packet: Layer<'_>) -> Taken<'_> {
         inside: u32::try_from(total - header).unwrap_or(u32::MAX),
         fragment: is_piece.then_some(Fragment {
             id: u32::from(u16::from_be_bytes([i0, i1])),
+            offset: u32::from(offset) * 8,
+            length: u32::try_from(total - header).unwrap_or(u32::MAX),
             is_first: offset == 0,
+            is_last: flags & 0x2000 == 0,
         }),
     };
     transport::segment(internet, packet.with_bytes(inside))
@@ -80,9 +83,8 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
     }
     let inside = packet.after(40)?;
     let there = inside.bytes.len() + inside.cut as usize;
-    // Zero stands for a jumbogram (RFC 2675) or for a length left to the card.
     let said = match packet.be16(4)? {
-        0 => there.min(0xffff),
+        0 => jumbo_length(packet.byte(6)?, inside).unwrap_or(there.min(0xffff)),
         said => usize::from(said),
     };
     let mut internet = Internet {
@@ -97,12 +99,17 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
     loop {
         let length = match internet.protocol {
             0 | 43 | 60 => usize::from(rest.byte(1)?) * 8 + 8,
+            // Mobility, host identity and Shim6 end a packet, unless they say what follows.
+            135 | 139 | 140 if rest.byte(0)? != 59 => usize::from(rest.byte(1)?) * 8 + 8,
             44 => {
                 let offset = rest.be16(2)?;
                 if offset & 0xfff9 != 0 {
                     internet.fragment = Some(Fragment {
                         id: rest.be32(4)?,
+                        offset: u32::from(offset & 0xfff8),
+                        length: internet.inside.saturating_sub(8),
                         is_first: offset & 0xfff8 == 0,
+                        is_last: offset & 1 == 0,
                     });
                 }
                 8
@@ -121,4 +128,26 @@ pub(super) fn version6(packet: Layer<'_>) -> Taken<'_> {
         }
     }
     transport::segment(internet, rest)
+}
+
+/// The length of a jumbogram (RFC 2675), out of its hop-by-hop options. Without one, zero is a length left to the card.
+fn jumbo_length(protocol: u8, inside: Layer<'_>) -> Option<usize> {
+    if protocol != 0 {
+        return None;
+    }
+    let end = usize::from(inside.byte(1).ok()?) * 8 + 8;
+    let mut at = 2;
+    while at < end {
+        match inside.byte(at).ok()? {
+            0 => at += 1,
+            0xc2 => {
+                let length = inside.be32(at + 2).ok()?;
+                return usize::try_from(length)
+                    .ok()
+                    .filter(|length| *length > 0xffff);
+            }
+            _ => at += 2 + usize::from(inside.byte(at + 1).ok()?),
+        }
+    }
+    None
 }

@@ -33,6 +33,17 @@ pub(super) fn frame<'a>(link_type: u16, frame: Layer<'a>) -> Taken<'a> {
         129 => ether_type(frame.be16(6).map(arcnet)?, frame.after(8)?),
         138 => ether_type(frame.be16(16)?, frame.after(18)?),
         239 => netfilter_log(frame),
+        // AVS: a header that says how long it is, in the fifth to eighth byte.
+        163 => wireless(frame.after(usize::try_from(frame.be32(4)?).unwrap_or(usize::MAX))?),
+        // pppd writes a direction where the address byte stood.
+        166 => ppp(frame.after(2)?),
+        205 => ether_type(frame.be16(3)?, frame.after(5)?),
+        206 => frame_relay(frame.after(1)?),
+        // Solaris: 24 bytes about the zones, then IP.
+        226 => raw(frame.after(24)?),
+        // Hilscher's analyser: four bytes of its own, and the preamble.
+        240 => ethernet(frame.after(4)?),
+        241 => ethernet(frame.after(12)?),
         _ => Err(Refusal::Ignored(IgnoreReason::LinkType)),
     }
 }
@@ -70,9 +81,27 @@ pub(super) fn ether_type(kind: u16, inner: Layer<'_>) -> Taken<'_> {
             ethernet(next)
         }
         0x894f => service_header(inner),
+        0x88e5 => mac_security(inner),
+        // ERSPAN of the first kind, without the GRE around it.
+        0x88be => {
+            let mut next = inner;
+            next.layers = inner.layers.deeper()?.with_tunnel("erspan");
+            ethernet(next)
+        }
         0..0x0600 => logical_link(inner),
         _ => Err(NOT_IP),
     }
+}
+
+/// MACsec (IEEE 802.1AE): what is encrypted stays shut; what is only sealed can be read.
+fn mac_security(inner: Layer<'_>) -> Taken<'_> {
+    let control = inner.byte(0)?;
+    let is_encrypted = control & 0x0c != 0;
+    if is_encrypted {
+        return Err(NOT_IP);
+    }
+    let has_channel = control & 0x20 != 0;
+    tagged(inner, if has_channel { 14 } else { 6 })
 }
 
 /// A tag of so many bytes with an EtherType behind it.
@@ -151,6 +180,11 @@ pub(super) fn ppp(frame: Layer<'_>) -> Taken<'_> {
     match protocol {
         0x0021 => internet::version4(inner),
         0x0057 => internet::version6(inner),
+        // Bridging (RFC 3518): flags, Ethernet's number, perhaps a LAN's, then the frame.
+        0x0031 if inner.byte(1)? == 1 => {
+            let has_lan = inner.byte(0)? & 0x40 != 0;
+            ethernet(inner.after(if has_lan { 6 } else { 2 })?)
+        }
         0x0281 | 0x0283 => labels(inner),
         _ => Err(NOT_IP),
     }
@@ -176,12 +210,17 @@ pub(super) fn labels(frame: Layer<'_>) -> Taken<'_> {
         }
     }
     match inner.byte(0)? >> 4 {
-        4 => internet::version4(inner),
-        6 => internet::version6(inner),
+        // A pseudowire without a control word may carry a card's address that begins like IP.
+        4 => internet::version4(inner).or_else(|refusal| pseudowire(inner, refusal)),
+        6 => internet::version6(inner).or_else(|refusal| pseudowire(inner, refusal)),
         // A pseudowire's control word (RFC 4385), or Ethernet without one whose address begins with zero.
         0 => ethernet(inner.after(4)?).or_else(|_| ethernet(inner)),
         _ => ethernet(inner),
     }
+}
+
+fn pseudowire(inner: Layer<'_>, refusal: Refusal) -> Taken<'_> {
+    ethernet(inner).map_err(|_| refusal)
 }
 
 /// Frame Relay: an address of two bytes or more, then NLPID.

@@ -16,6 +16,9 @@ use crate::record::{IgnoreReason, Packet, RejectReason};
 /// How deep headers may be nested before a frame is rejected.
 const MOST_LAYERS: u8 = 24;
 
+/// More than this no capture can have left out of a frame: jumbograms may be long, lies longer.
+const LONGEST_CUT: u32 = 1 << 24;
+
 /// A packet, taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decoded<'a> {
@@ -57,8 +60,14 @@ pub(super) mod flag {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment {
     pub(super) id: u32,
+    /// Where it begins in the packet, in bytes behind the IP header.
+    pub(super) offset: u32,
+    /// How long it is, as the header says.
+    pub(super) length: u32,
     /// Whether it is the first, which has the ports.
     pub(super) is_first: bool,
+    /// Whether no other follows.
+    pub(super) is_last: bool,
 }
 
 /// What was taken off around the innermost packet.
@@ -67,6 +76,8 @@ pub(super) struct Layers {
     vlans: [u16; 4],
     vlan_count: u8,
     tunnels: [Option<&'static str>; 6],
+    /// The keys of the tunnels that have the same one both ways, as one number.
+    tunnel_keys: u64,
     depth: u8,
 }
 
@@ -111,6 +122,23 @@ impl Layers {
         self
     }
 
+    fn with_tunnel_key(mut self, key: u32) -> Self {
+        self.tunnel_keys =
+            self.tunnel_keys.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(key) ^ 1 << 40;
+        self
+    }
+
+    /// What sets tunnels apart: their names and keys.
+    pub(super) fn tunnel_words(&self) -> impl Iterator<Item = u64> {
+        let of_name = |name: &str| {
+            name.bytes()
+                .fold(7u64, |word, byte| word.wrapping_mul(31) ^ u64::from(byte))
+        };
+        self.tunnels()
+            .map(of_name)
+            .chain((self.tunnel_keys != 0).then_some(self.tunnel_keys))
+    }
+
     fn deeper(mut self) -> Result<Self, Refusal> {
         self.depth += 1;
         if self.depth > MOST_LAYERS {
@@ -124,7 +152,7 @@ impl Layers {
 #[inline]
 pub(super) fn decode<'a>(packet: &Packet<'a>) -> Taken<'a> {
     let captured = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
-    let cut = packet.wire_length.saturating_sub(captured).min(0xffff);
+    let cut = packet.wire_length.saturating_sub(captured).min(LONGEST_CUT);
     let frame = Layer {
         bytes: packet.bytes,
         cut,

@@ -13,6 +13,8 @@ use crate::record::{Packet, to_store_ip};
 /// What both say of a frame: source, destination, protocol, ports.
 type Said = (u128, u128, u8, u16, u16);
 
+/// AH (RFC 4302).
+const AUTHENTICATION_HEADER: u8 = 51;
 /// LINKTYPE_ETHERNET.
 const ETHERNET: u16 = 1;
 
@@ -37,11 +39,13 @@ fn a_library_that_is_not_ours_reads_the_same_addresses_and_ports() {
     assert!(compared > 100, "only {compared} frames were compared");
 }
 
-/// What we say, where there is nothing that etherparse does not look into: tunnels, fragments.
+/// What we say, where there is nothing that etherparse does not look into: tunnels, fragments. It looks through the
+/// authentication header, which to us is a flow of its own.
 fn ours(packet: &Packet<'_>) -> Option<Said> {
     let decoded = decode(packet).ok()?;
     if packet.link_type != ETHERNET
         || decoded.fragment.is_some()
+        || decoded.protocol == AUTHENTICATION_HEADER
         || decoded.layers.tunnels().next().is_some()
     {
         return None;

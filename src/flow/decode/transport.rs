@@ -45,7 +45,7 @@ pub(super) fn segment<'a>(internet: Internet, segment: Layer<'a>) -> Taken<'a> {
                 ..plain
             })
         }
-        4 | 41 | 47 | 97 | 137 if internet.fragment.is_none() => {
+        4 | 41 | 47 | 97 | 115 | 137 if internet.fragment.is_none() => {
             Ok(tunnel::in_packet(internet.protocol, segment).unwrap_or(plain))
         }
         _ => Ok(plain),

@@ -13,6 +13,7 @@ pub(super) fn in_packet<'a>(protocol: u8, segment: Layer<'a>) -> Option<Decoded<
             let inner = segment.after(2).ok().filter(|_| is_etherip)?;
             link::ethernet(named(inner, "etherip")?).ok()
         }
+        115 => layer_two_session(segment),
         137 => link::labels(named(segment, "mpls_in_ip")?).ok(),
         _ => None,
     }
@@ -24,7 +25,7 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
     let port = match (outer.dst_port, outer.src_port) {
         (
             port @ (2152 | 3544 | 4789 | 4790 | 8472 | 6081 | 1701 | 5247 | 37008 | 6635 | 5072
-            | 4754),
+            | 4754 | 4341),
             _,
         ) => port,
         (_, port @ (2152 | 3544 | 1701 | 5247 | 5072)) => port,
@@ -36,8 +37,9 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
         3544 => teredo(inside),
         4789 | 8472 => {
             let flags = inside.byte(0).ok()?;
+            let network = inside.be32(4).ok()? >> 8;
             let inner = inside.after(8).ok().filter(|_| flags & 0x08 != 0)?;
-            link::ethernet(named(inner, "vxlan")?).ok()
+            link::ethernet(keyed(named(inner, "vxlan")?, network)).ok()
         }
         4790 => vxlan_generic(inside),
         6081 => geneve(inside),
@@ -47,6 +49,7 @@ pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option
         6635 => link::labels(named(inside, "mpls_in_udp")?).ok(),
         5072 => anything_in_anything(inside),
         4754 => routing_encapsulation(inside).ok().flatten(),
+        4341 => link::raw(named(inside.after(8).ok()?, "lisp")?).ok(),
         _ => None,
     }
 }
@@ -57,11 +60,22 @@ fn named<'a>(inner: Layer<'a>, name: &'static str) -> Option<Layer<'a>> {
     Some(Layer { layers, ..inner })
 }
 
+/// Notes the key of a tunnel that is the same both ways.
+fn keyed(inner: Layer<'_>, key: u32) -> Layer<'_> {
+    let layers = inner.layers.with_tunnel_key(key);
+    Layer { layers, ..inner }
+}
+
 /// GRE (RFC 2784, 2890), its version 1 in PPTP (RFC 2637), and ERSPAN in it.
 fn routing_encapsulation(segment: Layer<'_>) -> Result<Option<Decoded<'_>>, Refusal> {
     let flags = segment.be16(0)?;
     let kind = segment.be16(2)?;
     let has_sequence = flags & 0x1000 != 0;
+    let mut key = None;
+    if flags & 0x2007 == 0x2000 {
+        let at = if flags & 0xc000 == 0 { 4 } else { 8 };
+        key = Some(segment.be32(at)?);
+    }
     let mut length = 4;
     for bit in [0x8000, 0x2000, 0x1000] {
         if flags & bit != 0 {
@@ -80,7 +94,10 @@ fn routing_encapsulation(segment: Layer<'_>) -> Result<Option<Decoded<'_>>, Refu
         }
         _ => return Ok(None),
     }
-    let inside = segment.after(length)?;
+    let mut inside = segment.after(length)?;
+    if let Some(key) = key {
+        inside = keyed(inside, key);
+    }
     let inner = match kind {
         0x88be => {
             let skip = if has_sequence { 8 } else { 0 };
@@ -145,26 +162,49 @@ fn geneve(inside: Layer<'_>) -> Option<Decoded<'_>> {
     }
     let kind = inside.be16(2).ok()?;
     let inner = inside.after(8 + usize::from(first & 0x3f) * 4).ok()?;
-    link::ether_type(kind, named(inner, "geneve")?).ok()
+    let network = inside.be32(4).ok()? >> 8;
+    link::ether_type(kind, keyed(named(inner, "geneve")?, network)).ok()
 }
 
 /// VXLAN with a protocol number of its own.
 fn vxlan_generic(inside: Layer<'_>) -> Option<Decoded<'_>> {
     let next = inside.byte(3).ok()?;
-    let inner = named(inside.after(8).ok()?, "vxlan")?;
+    let network = inside.be32(4).ok()? >> 8;
+    let inner = keyed(named(inside.after(8).ok()?, "vxlan")?, network);
     match next {
         1 => internet::version4(inner).ok(),
         2 => internet::version6(inner).ok(),
         3 => link::ethernet(inner).ok(),
         4 => link::service_header(inner).ok(),
+        5 => link::labels(inner).ok(),
         _ => None,
     }
 }
 
-/// L2TP version 2 data messages (RFC 2661), PPP inside.
+/// L2TP version 3 (RFC 3931): a session, then a cookie and a sublayer of which only the ends know whether they are there.
+/// What reads as an Ethernet frame with IP in it, is one.
+fn layer_two_session(segment: Layer<'_>) -> Option<Decoded<'_>> {
+    let is_control = segment.be32(0).ok()? == 0;
+    if is_control {
+        return None;
+    }
+    [4, 8, 12, 16].into_iter().find_map(|length| {
+        let inner = segment.after(length).ok()?;
+        let carries_ip = matches!(inner.be16(12).ok()?, 0x0800 | 0x86dd | 0x8100);
+        if !carries_ip {
+            return None;
+        }
+        link::ethernet(named(inner, "l2tp")?).ok()
+    })
+}
+
+/// L2TP version 2 data messages (RFC 2661), PPP inside; version 3 over UDP.
 fn layer_two_tunnel(inside: Layer<'_>) -> Option<Decoded<'_>> {
     let flags = inside.be16(0).ok()?;
-    if flags & 0x000f != 2 || flags & 0x8000 != 0 {
+    if flags & 0x800f == 3 {
+        return layer_two_session(inside.after(4).ok()?);
+    }
+    if flags & 0x800f != 2 {
         return None;
     }
     let mut length = 6;

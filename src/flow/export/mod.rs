@@ -15,7 +15,7 @@ mod sets;
 mod templates;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::net::IpAddr;
 

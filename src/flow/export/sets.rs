@@ -1,6 +1,6 @@
 //! NetFlow 9 and IPFIX: sets of templates and of the records they describe, and the sets that wait for a template.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::elements::{self, Verdict};
@@ -39,6 +39,8 @@ pub(super) struct WaitingSet {
 #[derive(Debug)]
 pub(super) struct Waiting {
     sets: VecDeque<WaitingSet>,
+    /// How many wait for which template, so that most templates need no search.
+    names: BTreeMap<TemplateName, usize>,
     bytes: usize,
     most_bytes: usize,
 }
@@ -50,6 +52,7 @@ impl Waiting {
     pub(super) fn new(most_bytes: usize) -> Self {
         Waiting {
             sets: VecDeque::new(),
+            names: BTreeMap::new(),
             bytes: 0,
             most_bytes,
         }
@@ -65,12 +68,19 @@ impl Waiting {
     pub(super) fn pop_oldest(&mut self) -> Option<WaitingSet> {
         let set = self.sets.pop_front()?;
         self.bytes -= set.bytes.len() + OVERHEAD;
+        if let Some(count) = self.names.get_mut(&set.name) {
+            *count -= 1;
+            if *count == 0 {
+                self.names.remove(&set.name);
+            }
+        }
         Some(set)
     }
 
     /// Lets a set wait; answers with the oldest ones if there is no room for all.
     fn put(&mut self, set: WaitingSet) -> Vec<WaitingSet> {
         self.bytes += set.bytes.len() + OVERHEAD;
+        *self.names.entry(set.name).or_default() += 1;
         self.sets.push_back(set);
         let mut out = Vec::new();
         while self.bytes > self.most_bytes {
@@ -84,22 +94,11 @@ impl Waiting {
 
     /// Takes out the sets that waited for this template, oldest first.
     fn take(&mut self, name: TemplateName) -> Vec<WaitingSet> {
-        if !self.sets.iter().any(|set| set.name == name) {
+        if self.names.remove(&name).is_none() {
             return Vec::new();
         }
-        let (found, rest): (Vec<_>, VecDeque<_>) = {
-            let mut found = Vec::new();
-            let mut rest = VecDeque::with_capacity(self.sets.len());
-            for set in self.sets.drain(..) {
-                if set.name == name {
-                    found.push(set);
-                } else {
-                    rest.push_back(set);
-                }
-            }
-            (found, rest)
-        };
-        self.sets = rest;
+        let (found, rest): (Vec<_>, Vec<_>) = self.sets.drain(..).partition(|set| set.name == name);
+        self.sets = rest.into();
         self.bytes -= found
             .iter()
             .map(|set| set.bytes.len() + OVERHEAD)

@@ -9,7 +9,7 @@ use crate::capture::{CaptureFile, Step};
 use crate::record::{Event, JsonRow};
 
 /// What a file became.
-struct Read {
+pub(in crate::flow) struct Read {
     collected: Vec<Collected>,
     counts: Counts,
     exporters: Vec<ExporterCounts>,
@@ -31,7 +31,7 @@ fn names() -> Vec<String> {
     names
 }
 
-fn collect(bytes: &[u8], options: CollectorOptions) -> Read {
+pub(in crate::flow) fn collect(bytes: &[u8], options: CollectorOptions) -> Read {
     let mut collector = Collector::new(options);
     let mut read = Read {
         collected: Vec::new(),

@@ -1,12 +1,18 @@
 //! The formats, and the list that names them all. To add one: its file, `mod x;` and `&x::X`.
 
 use super::format::LogFormat;
+use super::mapping::PRESETS;
 
+mod adguard_home;
+mod aruba_controller;
 mod barracuda;
 mod bind_query;
+mod captive_portal;
 mod cef;
 mod checkpoint;
 mod cisco_asa;
+mod cisco_ise;
+mod cisco_meraki;
 mod cisco_wsa;
 mod cloudflare_gateway;
 mod combined;
@@ -21,12 +27,16 @@ mod freeradius_log;
 mod haproxy;
 mod iptables;
 mod isc_dhcpd;
+mod isc_leases;
 mod juniper_srx;
 mod kea_leases;
 mod kea_log;
 mod leef;
+mod linux_conntrack;
 mod mikrotik;
+mod nat_port_blocks;
 mod netskope;
+mod openvpn;
 mod paloalto;
 mod pfsense_filterlog;
 mod postfix;
@@ -37,48 +47,66 @@ mod sonicwall;
 mod sophos;
 mod squid_combined;
 mod squid_native;
+mod sshd_pam;
 mod stormshield;
+mod strongswan;
 mod suricata_eve;
 mod threeproxy;
 mod umbrella;
 mod unbound;
 mod w3c;
 mod watchguard;
+mod windows_dhcp;
+mod windows_dns;
+mod windows_nps;
+mod windows_security;
 mod zeek;
 mod zscaler;
 
-/// Every format, in the order in which ties of likeness are broken: layouts that are a special case of another stand before it.
+/// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &cisco_wsa::CISCO_WSA,
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
     &barracuda::BARRACUDA,
-    &bind_query::BIND_QUERY,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
     &dante::DANTE,
-    &dnsmasq::Dnsmasq,
     &e2guardian::E2GUARDIAN,
     &exchange::Exchange,
     &exim::Exim,
     &forcepoint::FORCEPOINT,
     &fortigate::FORTIGATE,
-    &freeradius_log::FREERADIUS_LOG,
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
+    &adguard_home::ADGUARD_HOME,
+    &aruba_controller::ARUBA_CONTROLLER,
+    &bind_query::BIND_QUERY,
+    &captive_portal::CAPTIVE_PORTAL,
+    &cisco_ise::CISCO_ISE,
+    &cisco_meraki::CISCO_MERAKI,
+    &dnsmasq::Dnsmasq,
+    &freeradius_log::FREERADIUS_LOG,
     &isc_dhcpd::IscDhcpd,
-    &juniper_srx::JUNIPER_SRX,
+    &isc_leases::IscLeases,
     &kea_leases::KeaLeases,
     &kea_log::KeaLog,
+    &linux_conntrack::LinuxConntrack,
+    &nat_port_blocks::NatPortBlocks,
+    &openvpn::OPENVPN,
+    &radacct_csv::RadacctCsv,
+    &radius_detail::RadiusDetail,
+    &sshd_pam::SSHD_PAM,
+    &strongswan::STRONGSWAN,
+    &unbound::UNBOUND,
+    &juniper_srx::JUNIPER_SRX,
     &mikrotik::MIKROTIK,
     &netskope::NETSKOPE,
     &paloalto::PALOALTO,
     &pfsense_filterlog::PFSENSE_FILTERLOG,
     &postfix::Postfix,
-    &radacct_csv::RadacctCsv,
-    &radius_detail::RadiusDetail,
     &skyhigh::SKYHIGH,
     &sonicwall::SONICWALL,
     &sophos::SOPHOS,
@@ -86,13 +114,22 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &suricata_eve::SURICATA_EVE,
     &threeproxy::THREEPROXY,
     &umbrella::UMBRELLA,
-    &unbound::UNBOUND,
     &w3c::W3c,
     &watchguard::WATCHGUARD,
     &zeek::Zeek,
     &zscaler::ZSCALER,
+    &windows_dhcp::WINDOWS_DHCP,
+    &windows_dns::WINDOWS_DNS,
+    &windows_nps::WINDOWS_NPS,
+    &windows_security::WindowsSecurity,
     &cef::CEF,
     &leef::LEEF,
+    &PRESETS[0],
+    &PRESETS[1],
+    &PRESETS[2],
+    &PRESETS[3],
+    &PRESETS[4],
+    &PRESETS[5],
 ];
 
 /// The format with this name.
@@ -102,15 +139,24 @@ pub fn format(name: &str) -> Option<&'static dyn LogFormat> {
 
 /// The format that these lines, the first of a source, look most like, and how much, 0 to 100. Nothing if they look like none.
 pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
+    likenesses(sample, &[]).first().copied()
+}
+
+/// Every format that these lines look like, the likeliest first, each with its likeness. An operator's own formats come before ours where they tie.
+pub fn likenesses(
+    sample: &[&[u8]],
+    own: &[&'static dyn LogFormat],
+) -> Vec<(&'static dyn LogFormat, u8)> {
     let sample = sample.get(..SAMPLE_LINES).unwrap_or(sample);
-    let mut best: Option<(&'static dyn LogFormat, u8)> = None;
-    for format in FORMATS.iter().copied() {
-        let likeness = format.likeness(sample);
-        if likeness >= LEAST_LIKENESS && best.is_none_or(|(_, most)| likeness > most) {
-            best = Some((format, likeness));
-        }
-    }
-    best
+    let mut found: Vec<_> = own
+        .iter()
+        .chain(FORMATS)
+        .map(|format| (*format, format.likeness(sample)))
+        .filter(|(_, likeness)| *likeness >= LEAST_LIKENESS)
+        .collect();
+    // The sort keeps the order of those that tie.
+    found.sort_by_key(|(_, likeness)| std::cmp::Reverse(*likeness));
+    found
 }
 
 /// The share of the lines of a sample that `is_ours`, 0 to 100; blank lines and `#` comments do not count.

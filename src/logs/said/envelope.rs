@@ -225,6 +225,7 @@ mod tests {
             zone: TimeZone::UTC,
             reference: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(),
             fold: Fold::Reject,
+            corrections: Default::default(),
         });
         for (line, _host, program, message) in [
             (

@@ -308,6 +308,7 @@ mod tests {
             zone: TimeZone::get("Europe/London").unwrap(),
             reference: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(),
             fold: Fold::Reject,
+            corrections: Default::default(),
         })
     }
 

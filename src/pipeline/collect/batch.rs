@@ -3,13 +3,14 @@
 use crossbeam_channel::Sender;
 
 use crate::ledger::{Digest, FrameNonces, FrameTree};
-use crate::record::{Event, IgnoreReason, Place};
+use crate::record::{Event, Flow, IgnoreReason, Place, Tabled};
 use crate::store::names::Names;
 
-use super::{CollectCounts, Collecting, event};
+use super::{CollectCounts, CollectedOutcome, Collecting, event};
 use crate::pipeline::PipelineError;
 use crate::pipeline::deposit::{OpenSource, Prepared};
 use crate::pipeline::input::Identity;
+use crate::pipeline::retention::Lines;
 
 pub(super) struct Batch<'a> {
     source: &'a OpenSource,
@@ -70,8 +71,19 @@ impl<'a> Batch<'a> {
     }
 
     /// Adds what the collector gave.
-    pub(super) fn collected(&mut self, collecting: &mut Collecting<'_>, names: &mut Names) {
+    pub(super) fn collected(
+        &mut self,
+        collecting: &mut Collecting<'_>,
+        lines: &Lines,
+        names: &mut Names,
+    ) {
         for collected in collecting.collected.drain(..) {
+            if let CollectedOutcome::Flow(flow) = &collected.outcome
+                && lines.is_past(Flow::TABLE, Some(flow.start))
+            {
+                self.counts.records.past_retention();
+                continue;
+            }
             let event = event(collected.outcome, collecting.lists);
             self.prepared.add(collected.place, &event, names);
         }

@@ -1,16 +1,18 @@
-//! What a statement from outside the program may do: read our tables, and nothing else.
+//! What a statement from outside the program may do: read our tables, and with a key for it, work in the workbench.
 //!
 //! The engine's own parser says what the statement is; this judges the tree, by lists of what is
 //! allowed. What is run is the text that the parser writes back, never the one that came in.
 
 mod names;
 mod syntax;
+mod work;
 
 use std::collections::BTreeSet;
 
 use crate::record::{self, Class, Table};
 use names::{is_function, is_system_table, is_table_function};
 use syntax::{Node, tree};
+pub(super) use work::{Meaning, WORKBENCH};
 
 /// Writes back what the engine's parser understood: one statement, without comments. The text
 /// travels as a value, so nothing of it can run here.
@@ -56,31 +58,93 @@ pub enum Refused {
         /// The table.
         table: &'static str,
     },
+    /// It would change something that is not in the workbench.
+    #[error("{0} is not in the database workbench, and nothing else can be changed from outside")]
+    NotTheWorkbench(String),
     /// The parser's answer is not understood.
     #[error("the statement is not understood")]
     Unclear,
 }
 
-/// Judges a statement by the tree that `EXPLAIN AST` gave.
+/// The tables that a statement names.
+pub(super) type Seen<'a> = BTreeSet<&'a str>;
+
+/// Judges a question by the tree that `EXPLAIN AST` gave.
 pub(super) fn judge(ast: &str, content: Content) -> Result<(), Refused> {
     let nodes = tree(ast).ok_or(Refused::Unclear)?;
-    let mut tables = BTreeSet::new();
-    for node in &nodes {
+    judged_question(&nodes, content, &mut Seen::new())
+}
+
+/// What a statement from outside is, and the tables that it reads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) meaning: Meaning,
+    pub(super) tables: Vec<String>,
+}
+
+/// Judges a statement of a guest by what the parser wrote back and by its tree. `work` is where bare names
+/// are looked up, for a guest who may work.
+pub(super) fn judge_guest(
+    canonical: &str,
+    ast: &str,
+    work: Option<&str>,
+) -> Result<Judged, Refused> {
+    let nodes = tree(ast).ok_or(Refused::Unclear)?;
+    let mut seen = Seen::new();
+    let changes = nodes
+        .first()
+        .is_some_and(|root| CHANGES.contains(&root.kind));
+    let meaning = match work.filter(|_| changes) {
+        Some(database) => work::judge(canonical, &nodes, database, &mut seen)?,
+        None => {
+            judged_question(&nodes, Content::Masked, &mut seen)?;
+            Meaning::Ask
+        }
+    };
+    Ok(Judged {
+        meaning,
+        tables: seen.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+fn judged_question<'a>(
+    nodes: &[Node<'a>],
+    content: Content,
+    seen: &mut Seen<'a>,
+) -> Result<(), Refused> {
+    for node in nodes {
         let parent = node.parent.and_then(|at| nodes.get(at));
         allowed(node, parent)?;
-        if let Some(name) = table_name(node, &nodes) {
+        if let Some(name) = table_name(node, nodes) {
             allowed_table(name)?;
-            tables.insert(name);
+            seen.insert(name);
         }
     }
     match content {
         Content::Revealed => Ok(()),
         Content::Masked => {
-            let holding = tables.into_iter().filter_map(with_content);
+            let holding = seen.iter().filter_map(|name| with_content(name));
             holding
+                .collect::<Vec<_>>()
                 .into_iter()
-                .try_for_each(|table| shows_nothing_of(table, &nodes))
+                .try_for_each(|table| shows_nothing_of(table, nodes))
         }
+    }
+}
+
+/// Whether a table is none of the engine's own.
+pub(super) fn holds_records(table: &str) -> bool {
+    !table.starts_with("system.")
+}
+
+/// What a table is called in the ledger: ours by name, a guest's own by where it is.
+pub(super) fn entered_as(table: &str) -> String {
+    let bare = table.strip_prefix("invigil.").unwrap_or(table);
+    let ours = bare.strip_prefix("v_").unwrap_or(bare);
+    match record::table(ours) {
+        Some(_) => bare.to_owned(),
+        None if OUR_OTHERS.contains(&ours) => bare.to_owned(),
+        None => "another".to_owned(),
     }
 }
 
@@ -230,6 +294,18 @@ fn is_counted(list: Option<&Node<'_>>, nodes: &[Node<'_>]) -> bool {
             function.kind == "Function" && function.name.eq_ignore_ascii_case("count")
         })
 }
+
+/// What only a guest who may work can ask for.
+const CHANGES: &[&str] = &["CreateQuery", "DropQuery", "TruncateQuery", "InsertQuery"];
+
+/// Tables of ours that are no records of events or registers.
+const OUR_OTHERS: &[&str] = &[
+    "sources",
+    "rejects",
+    "findings",
+    "schema_migrations",
+    "evidence_places",
+];
 
 /// What may be explained; no kind of it runs the statement.
 const EXPLAINED: &[&str] = &[

@@ -3,6 +3,8 @@
 //! A block is a checksum (CityHash128 1.0.2 of what follows), a byte for the method, the length with
 //! these nine bytes, the length of the contents, and the contents; integers are little-endian.
 
+use std::io::{self, Read};
+
 use cityhash_rs::cityhash_102_128;
 
 /// Packs bytes as blocks of at most a megabyte.
@@ -28,35 +30,98 @@ pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Unpacks blocks, to at most so many bytes.
-pub(super) fn unpacked(mut bytes: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
-    let mut out = Vec::new();
-    while !bytes.is_empty() {
-        let (sum, rest) = bytes.split_first_chunk::<CHECKSUM>().ok_or(BROKEN_OFF)?;
-        let (length, size) = lengths(rest)?;
-        let (block, after) = rest.split_at_checked(length).ok_or(BROKEN_OFF)?;
-        if checksum(block) != *sum {
-            return Err("a compressed block does not have its checksum");
+/// Reads what is in blocks, one at a time: each is checked before anything of it is given.
+pub(super) struct Blocks<R> {
+    input: R,
+    contents: Vec<u8>,
+    given: usize,
+}
+
+impl<R: Read> Blocks<R> {
+    pub(super) fn of(input: R) -> Blocks<R> {
+        Blocks {
+            input,
+            contents: Vec::new(),
+            given: 0,
         }
-        if out.len().saturating_add(size) > most {
-            return Err("the compressed blocks are too long");
-        }
-        let (head, contents) = block.split_at_checked(HEAD).ok_or(BROKEN_OFF)?;
-        match head.first() {
-            Some(&LZ4) => {
-                let plain = lz4_flex::block::decompress(contents, size)
-                    .map_err(|_| "a compressed block can not be unpacked")?;
-                if plain.len() != size {
-                    return Err("a compressed block has another length than it says");
-                }
-                out.extend_from_slice(&plain);
-            }
-            Some(&PLAIN) if contents.len() == size => out.extend_from_slice(contents),
-            _ => return Err("a compressed block is of another method than LZ4"),
-        }
-        bytes = after;
     }
-    Ok(out)
+
+    /// The next block; none if the input ended with the last.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut sum = [0; CHECKSUM];
+        if fill(&mut self.input, &mut sum)? == 0 {
+            return Ok(None);
+        }
+        let mut head = [0; HEAD];
+        let there = fill(&mut self.input, &mut head)?;
+        if there < HEAD {
+            return Err(damaged(BROKEN_OFF));
+        }
+        let (length, size) = lengths(&head).map_err(damaged)?;
+        if length > LONGEST || size > LONGEST {
+            return Err(damaged("a compressed block is too long"));
+        }
+        let mut block = head.to_vec();
+        let rest = u64::try_from(length - HEAD).unwrap_or(u64::MAX);
+        self.input.by_ref().take(rest).read_to_end(&mut block)?;
+        if block.len() < length {
+            return Err(damaged(BROKEN_OFF));
+        }
+        if checksum(&block) != sum {
+            return Err(damaged("a compressed block does not have its checksum"));
+        }
+        contents(&block, size).map(Some).map_err(damaged)
+    }
+}
+
+impl<R: Read> Read for Blocks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.contents.len() {
+            match self.next()? {
+                Some(contents) => (self.contents, self.given) = (contents, 0),
+                None => return Ok(0),
+            }
+        }
+        let mut left = self.contents.get(self.given..).unwrap_or_default();
+        let read = left.read(buffer)?;
+        self.given += read;
+        Ok(read)
+    }
+}
+
+/// What is in a block whose checksum holds.
+fn contents(block: &[u8], size: usize) -> Result<Vec<u8>, &'static str> {
+    let (head, packed) = block.split_at_checked(HEAD).ok_or(BROKEN_OFF)?;
+    let plain = match head.first() {
+        Some(&LZ4) => lz4_flex::block::decompress(packed, size).map_err(|_| DAMAGED)?,
+        Some(&ZSTD) => zstd::bulk::decompress(packed, size).map_err(|_| DAMAGED)?,
+        Some(&PLAIN) => packed.to_vec(),
+        _ => return Err("a compressed block is of another method than LZ4 and ZSTD"),
+    };
+    if plain.len() != size {
+        return Err("a compressed block has another length than it says");
+    }
+    Ok(plain)
+}
+
+/// Reads until the buffer is full or the input ends; an end in the middle is a fault.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let wanted = buffer.len();
+    let mut there = 0;
+    while there < wanted {
+        match input.read(buffer.get_mut(there..).unwrap_or_default()) {
+            Ok(0) if there == 0 => return Ok(0),
+            Ok(0) => return Err(damaged(BROKEN_OFF)),
+            Ok(read) => there += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(there)
+}
+
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// The length of a block with its head, and of its contents when unpacked.
@@ -79,13 +144,22 @@ fn checksum(block: &[u8]) -> [u8; CHECKSUM] {
 const CHECKSUM: usize = 16;
 const HEAD: usize = 9;
 const LZ4: u8 = 0x82;
+const ZSTD: u8 = 0x90;
 const PLAIN: u8 = 0x02;
 const LARGEST: usize = 1 << 20;
+/// What is taken; ClickHouse's clients send blocks of a megabyte or less.
+const LONGEST: usize = 16 << 20;
+const DAMAGED: &str = "a compressed block can not be unpacked";
 const BROKEN_OFF: &str = "a compressed block is broken off";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unpacked(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        Blocks::of(bytes).read_to_end(&mut out).map(|_| out)
+    }
 
     /// A column of five times `abcabcabcabc`, as the engine itself wrote it.
     const WRITTEN: &str =
@@ -101,9 +175,8 @@ mod tests {
 
     #[test]
     fn a_block_of_the_engine_is_unpacked() {
-        let plain = unpacked(&written(), 65).unwrap();
+        let plain = unpacked(&written()).unwrap();
         assert_eq!(plain, b"\x0cabcabcabcabc".repeat(5));
-        assert!(unpacked(&written(), 64).is_err());
     }
 
     #[test]
@@ -113,14 +186,30 @@ mod tests {
             .collect();
         let blocks = packed(&plain);
         assert!(blocks.len() < plain.len());
-        assert_eq!(unpacked(&blocks, plain.len()).unwrap(), plain);
+        assert_eq!(unpacked(&blocks).unwrap(), plain);
         let whole = written();
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
-            assert!(unpacked(&damaged, 1 << 30).is_err(), "{at}");
-            assert!(at == 0 || unpacked(&whole[..at], 1 << 30).is_err(), "{at}");
+            assert!(unpacked(&damaged).is_err(), "{at}");
+            assert!(at == 0 || unpacked(&whole[..at]).is_err(), "{at}");
         }
         assert_eq!(packed(b""), b"");
+    }
+
+    #[test]
+    fn blocks_of_zstd_are_read_and_a_bomb_is_not() {
+        let of = |method: u8, contents: &[u8], size: u32| {
+            let mut block = vec![method];
+            block.extend(u32::try_from(contents.len() + HEAD).unwrap().to_le_bytes());
+            block.extend(size.to_le_bytes());
+            block.extend(contents);
+            [&checksum(&block)[..], &block].concat()
+        };
+        let packed = zstd::bulk::compress(&[7; 1000], 1).unwrap();
+        assert_eq!(unpacked(&of(ZSTD, &packed, 1000)).unwrap(), [7; 1000]);
+        assert!(unpacked(&of(ZSTD, &packed, 999)).is_err());
+        assert!(unpacked(&of(ZSTD, &packed, u32::MAX)).is_err());
+        assert!(unpacked(&of(0x91, &packed, 1000)).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The C functions of the engine's library, behind types that can not be misused: the only file of the store with `unsafe`.
 //!
 //! A [`Library`] is loaded once and never unloaded, as it starts threads of its own. A [`Connection`]
-//! belongs to one thread at a time and closes itself; results and streams free themselves.
+//! belongs to one thread at a time and closes itself; results and inserts free themselves.
 
 #![allow(
     unsafe_code,
@@ -11,6 +11,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::EngineError;
 
@@ -21,9 +22,6 @@ pub(super) struct Library {
     signal_handlers: unsafe extern "C" fn(c_int),
     version: unsafe extern "C" fn() -> *const c_char,
     query: QueryWithParams,
-    stream_query: QueryWithParams,
-    stream_fetch: unsafe extern "C" fn(RawConnection, RawResult) -> RawResult,
-    stream_cancel: unsafe extern "C" fn(RawConnection, RawResult),
     stream_insert: unsafe extern "C" fn(RawConnection, Text, usize, Text, usize) -> RawInsert,
     stream_append: unsafe extern "C" fn(RawInsert, *const c_void, usize) -> c_int,
     stream_done: unsafe extern "C" fn(RawInsert) -> RawResult,
@@ -33,7 +31,13 @@ pub(super) struct Library {
     result_buffer: unsafe extern "C" fn(RawResult) -> *const u8,
     result_length: unsafe extern "C" fn(RawResult) -> usize,
     result_error: unsafe extern "C" fn(RawResult) -> *const c_char,
-    result_rows: unsafe extern "C" fn(RawResult) -> u64,
+    result_rows: Figure,
+    result_bytes: Figure,
+    written_rows: Figure,
+    written_bytes: Figure,
+    read_rows: Figure,
+    read_bytes: Figure,
+    elapsed: unsafe extern "C" fn(RawResult) -> f64,
     destroy_result: unsafe extern "C" fn(RawResult),
 }
 
@@ -41,6 +45,7 @@ type RawConnection = *mut c_void;
 type RawResult = *mut c_void;
 type RawInsert = *mut c_void;
 type Text = *const u8;
+type Figure = unsafe extern "C" fn(RawResult) -> u64;
 type QueryWithParams = unsafe extern "C" fn(
     RawConnection,
     Text,
@@ -83,9 +88,6 @@ impl Library {
                 signal_handlers: *handle.get(b"chdb_set_signal_handlers_enabled")?,
                 version: *handle.get(b"chdb_version")?,
                 query: *handle.get(b"chdb_query_with_params_n")?,
-                stream_query: *handle.get(b"chdb_stream_query_with_params_n")?,
-                stream_fetch: *handle.get(b"chdb_stream_fetch_result")?,
-                stream_cancel: *handle.get(b"chdb_stream_cancel_query")?,
                 stream_insert: *handle.get(b"chdb_stream_insert_n")?,
                 stream_append: *handle.get(b"chdb_stream_append")?,
                 stream_done: *handle.get(b"chdb_stream_done")?,
@@ -96,6 +98,12 @@ impl Library {
                 result_length: *handle.get(b"chdb_result_length")?,
                 result_error: *handle.get(b"chdb_result_error")?,
                 result_rows: *handle.get(b"chdb_result_rows_read")?,
+                result_bytes: *handle.get(b"chdb_result_bytes_read")?,
+                written_rows: *handle.get(b"chdb_result_rows_written")?,
+                written_bytes: *handle.get(b"chdb_result_bytes_written")?,
+                read_rows: *handle.get(b"chdb_result_storage_rows_read")?,
+                read_bytes: *handle.get(b"chdb_result_storage_bytes_read")?,
+                elapsed: *handle.get(b"chdb_result_elapsed")?,
                 destroy_result: *handle.get(b"chdb_destroy_query_result")?,
             })
         }
@@ -149,28 +157,7 @@ impl Connection {
         format: &str,
         params: &[(String, String)],
     ) -> Result<Answer, EngineError> {
-        Answer::checked(
-            self.library,
-            self.statement(self.library.query, sql, format, params),
-        )
-    }
-
-    /// Starts a query whose answer comes in chunks, each a whole document of the format.
-    pub(super) fn stream(
-        &mut self,
-        sql: &str,
-        format: &str,
-        params: &[(String, String)],
-    ) -> Result<QueryStream<'_>, EngineError> {
-        let first = Answer::checked(
-            self.library,
-            self.statement(self.library.stream_query, sql, format, params),
-        )?;
-        Ok(QueryStream {
-            connection: self,
-            stream: first,
-            finished: false,
-        })
+        Answer::checked(self.library, self.statement(sql, format, params))
     }
 
     /// Starts an insert whose rows follow in pieces.
@@ -203,13 +190,7 @@ impl Connection {
         }
     }
 
-    fn statement(
-        &mut self,
-        call: QueryWithParams,
-        sql: &str,
-        format: &str,
-        params: &[(String, String)],
-    ) -> RawResult {
+    fn statement(&mut self, sql: &str, format: &str, params: &[(String, String)]) -> RawResult {
         let names: Vec<Text> = params.iter().map(|(name, _)| name.as_ptr()).collect();
         let name_lens: Vec<usize> = params.iter().map(|(name, _)| name.len()).collect();
         let values: Vec<Text> = params.iter().map(|(_, value)| value.as_ptr()).collect();
@@ -217,7 +198,7 @@ impl Connection {
         // SAFETY: the connection is open and not in use; each text goes with its length, the four
         // arrays have as many entries as is said, and all outlive the call, which copies what it keeps.
         unsafe {
-            call(
+            (self.library.query)(
                 *self.handle,
                 sql.as_ptr(),
                 sql.len(),
@@ -239,6 +220,18 @@ impl Drop for Connection {
         // and are gone.
         unsafe { (self.library.close)(self.handle) }
     }
+}
+
+/// What the engine says of a statement that it ran.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Figures {
+    pub(super) read_rows: u64,
+    pub(super) read_bytes: u64,
+    pub(super) written_rows: u64,
+    pub(super) written_bytes: u64,
+    pub(super) result_rows: u64,
+    pub(super) result_bytes: u64,
+    pub(super) elapsed: Duration,
 }
 
 /// What the engine answered: bytes of the format that was asked for.
@@ -274,9 +267,41 @@ impl Answer {
         }
     }
 
-    fn rows(&self) -> u64 {
-        // SAFETY: the handle is a result that has not been destroyed.
-        unsafe { (self.library.result_rows)(self.handle) }
+    /// What the engine says it did.
+    pub(super) fn figures(&self) -> Figures {
+        let library = self.library;
+        // SAFETY: the handle is a result that has not been destroyed; each function only reads it.
+        let (of, elapsed) = unsafe {
+            let of = |figure: Figure| figure(self.handle);
+            (
+                [
+                    of(library.read_rows),
+                    of(library.read_bytes),
+                    of(library.written_rows),
+                    of(library.written_bytes),
+                    of(library.result_rows),
+                    of(library.result_bytes),
+                ],
+                (library.elapsed)(self.handle),
+            )
+        };
+        let [
+            read_rows,
+            read_bytes,
+            written_rows,
+            written_bytes,
+            result_rows,
+            result_bytes,
+        ] = of;
+        Figures {
+            read_rows,
+            read_bytes,
+            written_rows,
+            written_bytes,
+            result_rows,
+            result_bytes,
+            elapsed: Duration::try_from_secs_f64(elapsed).unwrap_or_default(),
+        }
     }
 }
 
@@ -284,43 +309,6 @@ impl Drop for Answer {
     fn drop(&mut self) {
         // SAFETY: the handle is a result that has not been destroyed; nothing borrows from it any more.
         unsafe { (self.library.destroy_result)(self.handle) }
-    }
-}
-
-/// A query that is being answered.
-pub(super) struct QueryStream<'c> {
-    connection: &'c mut Connection,
-    stream: Answer,
-    finished: bool,
-}
-
-impl QueryStream<'_> {
-    /// The next chunk; none at the end. A query without rows gives one chunk if its format has a heading.
-    pub(super) fn next(&mut self) -> Result<Option<Answer>, EngineError> {
-        if self.finished {
-            return Ok(None);
-        }
-        let library = self.connection.library;
-        // SAFETY: the connection is open, and the stream belongs to it and has not ended.
-        let chunk = unsafe { (library.stream_fetch)(*self.connection.handle, self.stream.handle) };
-        let chunk = Answer::checked(library, chunk).inspect_err(|_| self.finished = true)?;
-        if chunk.rows() == 0 {
-            self.finished = true;
-            if chunk.bytes().is_empty() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(chunk))
-    }
-}
-
-impl Drop for QueryStream<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            let library = self.connection.library;
-            // SAFETY: the stream belongs to this open connection and has not ended; it is destroyed after.
-            unsafe { (library.stream_cancel)(*self.connection.handle, self.stream.handle) }
-        }
     }
 }
 
@@ -345,7 +333,7 @@ impl InsertStream<'_> {
     }
 
     /// Says that all rows were handed over, and waits until they are stored.
-    pub(super) fn finish(mut self) -> Result<(), EngineError> {
+    pub(super) fn finish(mut self) -> Result<Figures, EngineError> {
         self.done = true;
         let library = self.connection.library;
         // SAFETY: the stream is open; it is destroyed later, in `drop`.
@@ -353,7 +341,7 @@ impl InsertStream<'_> {
         if answer.is_null() {
             return Err(self.error().map_or(EngineError::Silent, EngineError::said));
         }
-        Answer::checked(library, answer).map(drop)
+        Answer::checked(library, answer).map(|answer| answer.figures())
     }
 
     fn error(&self) -> Option<String> {

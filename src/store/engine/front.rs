@@ -1,107 +1,140 @@
-//! The part of ClickHouse's HTTP interface that clients use, spoken on a socket and answered by the engine in this process.
+//! The part of ClickHouse's HTTP interface that clients use, spoken on a socket and at an address, and answered by the engine in this process.
 //!
-//! Rows go in and out in pieces of bounded size; the engine's blocking calls run on threads of their own.
+//! Here a request becomes a [`Job`] and its outcome a response; rows go in and out in pieces of bounded size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use zeroize::Zeroizing;
 
-use super::blocks;
-use super::ffi::{Answer, Connection, QueryStream};
-use super::heading::Heading;
+use super::coding::Coding;
+use super::ffi::Figures;
+use super::flushed::Flushes;
+use super::guests::{Guest, Guests};
+use super::job::{Job, Started, Whole, bad};
+use super::relay::{First, HELD_AT_MOST, Piece, Relay, Running, TAG, Waiting, Wrap};
 use super::request::Request;
-use super::{Access, Engine, EngineError};
-use crate::store::allow::{self, Content};
+use super::{Engine, EngineError};
 use crate::store::error::code_of;
 use crate::store::own::Own;
-use crate::store::sql::escaped;
 
-/// The routes.
+/// The routes of the socket.
 pub(super) fn routes(engine: Arc<Engine>, own: Own) -> Router {
+    let socket = Arc::new(Guest::on_the_socket());
+    routes_of(engine, Door::Socket { own, socket })
+}
+
+/// The routes of an address: whoever brings a key may do what it allows.
+pub(super) fn routes_with_keys(engine: Arc<Engine>, guests: Arc<Guests>) -> Router {
+    routes_of(engine, Door::Address(guests))
+}
+
+fn routes_of(engine: Arc<Engine>, door: Door) -> Router {
     Router::new()
         .route("/ping", get(|| async { "Ok.\n" }))
         .route("/", post(answer).get(answer))
-        .with_state(Front { engine, own })
-}
-
-/// The routes of an address: whoever knows the key may ask, and nobody may do more.
-pub(super) fn routes_with_key(engine: Arc<Engine>, key: Own) -> Router {
-    Router::new()
-        .route("/ping", get(|| async { "Ok.\n" }))
-        .route("/", post(answer_with_key).get(answer_with_key))
-        .with_state(Front { engine, own: key })
+        .fallback(|| async {
+            (
+                StatusCode::NOT_FOUND,
+                "There is nothing here but / and /ping\n",
+            )
+        })
+        .with_state(Front { engine, door })
 }
 
 /// What every request needs.
 #[derive(Clone)]
 struct Front {
     engine: Arc<Engine>,
-    /// The word of the program on the socket; the key of strangers at an address.
-    own: Own,
+    door: Door,
 }
 
-async fn answer_with_key(
-    State(Front { engine, own }): State<Front>,
-    RawQuery(address): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response<Body> {
-    if !is_own(&own, &headers) && !is_basic(&own, &headers) {
-        let mut response = failed(&EngineError::Said {
-            code: WRONG_KEY,
-            text: format!(
-                "Code: {WRONG_KEY}. DB::Exception: the key is missing or wrong. (AUTHENTICATION_FAILED)"
-            ),
-        });
-        let ask = HeaderValue::from_static("Basic realm=\"Invigil\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
-        return response;
+#[derive(Clone)]
+enum Door {
+    /// The program itself, by its word; everybody else as one guest.
+    Socket { own: Own, socket: Arc<Guest> },
+    /// Guests with a key.
+    Address(Arc<Guests>),
+}
+
+impl Front {
+    /// Who asks: none for the program itself.
+    fn guest(&self, headers: &HeaderMap) -> Result<Option<Arc<Guest>>, EngineError> {
+        let word = word(headers);
+        let word = word.as_ref().map(|word| word.as_slice());
+        match &self.door {
+            Door::Socket { own, socket } => match word.is_some_and(|word| own.is(word)) {
+                true => Ok(None),
+                false => Ok(Some(Arc::clone(socket))),
+            },
+            Door::Address(guests) => word
+                .and_then(|word| guests.with(word, self.engine.now()))
+                .map(Some)
+                .ok_or_else(|| {
+                    EngineError::says(
+                        WRONG_KEY,
+                        "AUTHENTICATION_FAILED",
+                        "the key is missing, wrong or expired".to_owned(),
+                    )
+                }),
+        }
     }
-    received(engine, false, address, headers, body).await
 }
 
 async fn answer(
-    State(Front { engine, own }): State<Front>,
+    State(front): State<Front>,
+    flushes: Option<Extension<Flushes>>,
+    method: Method,
     RawQuery(address): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    let own = is_own(&own, &headers);
-    received(engine, own, address, headers, body).await
-}
-
-/// Reads the address of a request, answers it, and says how it is called.
-async fn received(
-    engine: Arc<Engine>,
-    own: bool,
-    address: Option<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response<Body> {
+    let guest = match front.guest(&headers) {
+        Ok(guest) => guest,
+        Err(error) => return failed(&error),
+    };
     let mut request = Request {
-        own,
+        own: guest.is_none(),
         ..Request::default()
     };
     for (name, value) in pairs(address.as_deref().unwrap_or_default()) {
         if let Err(problem) = request.take(&name, value) {
-            return refused(problem);
+            return failed(&bad(problem));
         }
     }
     let query_id = request.query_id.clone().unwrap_or_else(next_id);
-    let mut response = told(engine, request, &headers, body).await;
+    let flushes = flushes.map(|Extension(flushes)| flushes);
+    let outcome = told(
+        front.engine,
+        guest,
+        request,
+        &method,
+        &headers,
+        body,
+        flushes,
+    )
+    .await;
+    let mut response = outcome.unwrap_or_else(|error| failed(&error));
+    let about = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&query_id) {
-        response.headers_mut().insert("X-ClickHouse-Query-Id", id);
+        about.insert("X-ClickHouse-Query-Id", id);
     }
+    about.insert(
+        "X-ClickHouse-Server-Display-Name",
+        HeaderValue::from_static("invigil"),
+    );
+    about.insert("X-ClickHouse-Timezone", HeaderValue::from_static("UTC"));
     response
 }
 
@@ -112,269 +145,274 @@ fn next_id() -> String {
     format!("00000000-0000-8000-8000-{number:012x}")
 }
 
-/// Answers a request whose address is read.
+/// Gives a request to a thread, its body in pieces, and makes a response of what comes back.
 async fn told(
     engine: Arc<Engine>,
-    mut request: Request,
+    guest: Option<Arc<Guest>>,
+    request: Request,
+    method: &Method,
     headers: &HeaderMap,
     body: Body,
-) -> Response<Body> {
-    if request.insert().is_some() && request.decompress {
-        return refused("rows are taken as they are, not in compressed blocks");
-    }
-    if request.insert().is_some() {
-        return insert(engine, request, body.into_data_stream()).await;
-    }
-    let Ok(body) = axum::body::to_bytes(body, LONGEST_STATEMENT).await else {
-        return refused("the statement is too long");
+    flushes: Option<Flushes>,
+) -> Result<Response<Body>, EngineError> {
+    let turn = match &guest {
+        Some(guest) => Some(guest.admitted(engine.now()).await?),
+        None => None,
     };
-    let body = match request.decompress {
-        false => body,
-        true => match blocks::unpacked(&body, LONGEST_STATEMENT) {
-            Ok(plain) => Bytes::from(plain),
-            Err(problem) => return refused(problem),
-        },
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let coding = match text(header::CONTENT_ENCODING).filter(|name| *name != "identity") {
+        None => None,
+        Some(name) => Some(Coding::named(name).ok_or_else(|| {
+            bad("the body may be packed with zstd, lz4, gzip or deflate, and with nothing else")
+        })?),
     };
-    let form = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
+    let boundary = text(header::CONTENT_TYPE)
         .and_then(|value| value.strip_prefix("multipart/form-data"))
-        .and_then(|rest| rest.split_once("boundary="));
-    let taken = match form {
-        Some((_, boundary)) => request.take_form(&body, boundary.trim_matches('"')),
-        None => match std::str::from_utf8(&body) {
-            Ok(text) => {
-                request.add_sql(text);
-                Ok(())
-            }
-            Err(_) => Err("the statement is not UTF-8"),
-        },
+        .and_then(|rest| rest.split_once("boundary="))
+        .map(|(_, boundary)| boundary.trim_matches('"').to_owned());
+    let packed = text(header::ACCEPT_ENCODING)
+        .filter(|_| request.pack)
+        .and_then(Coding::wanted);
+    let outgoing = Outgoing {
+        packed,
+        level: request.pack_level.unwrap_or(3),
+        blocks: request.compress,
+        wait: request.wait,
+        patience: guest.is_some().then_some(STALLED),
+        flushes,
     };
-    match taken {
-        Ok(()) => query(engine, request).await,
-        Err(problem) => refused(problem),
-    }
+    let tag = next_id();
+    let runtime = Handle::current();
+    let running = Running::new(Arc::clone(&engine), runtime.clone(), tag.clone());
+    let waiting = Waiting(Arc::clone(&running));
+    let is_guest = guest.is_some();
+    let job = Job {
+        engine,
+        guest,
+        request,
+        boundary,
+        coding,
+        may_change: *method == Method::POST,
+        tag,
+        running: Arc::clone(&running),
+        runtime,
+    };
+    let (pieces, body_of_job) = mpsc::channel(PIECES_UNDER_WAY);
+    let (start, started) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        job.run(body_of_job, start);
+    });
+    let started = fed(body, pieces, started, is_guest.then_some(STALLED)).await?;
+    outgoing.response(started, running, waiting).await
 }
 
-/// Runs a statement and streams the answer. What fails before the first bytes gets an error's status;
-/// what fails later ends the body with ClickHouse's mark and breaks the connection.
-async fn query(engine: Arc<Engine>, mut request: Request) -> Response<Body> {
-    if let Err(problem) = request.settle() {
-        return refused(problem);
+/// Hands a body on until the job has begun to answer. After a refusal the rest is thrown away, so that
+/// the client hears the reason.
+async fn fed(
+    body: Body,
+    pieces: mpsc::Sender<Option<Bytes>>,
+    mut started: oneshot::Receiver<Result<Started, EngineError>>,
+    patience: Option<Duration>,
+) -> Result<Started, EngineError> {
+    let pump = async move {
+        let mut body = body.into_data_stream();
+        loop {
+            let next = match patience {
+                None => body.next().await,
+                Some(patience) => match tokio::time::timeout(patience, body.next()).await {
+                    Ok(next) => next,
+                    // A sender that stops is one that broke off.
+                    Err(_) => return,
+                },
+            };
+            match next {
+                Some(Ok(piece)) => drop(pieces.send(Some(piece)).await),
+                Some(Err(_)) => return,
+                None => return drop(pieces.send(None).await),
+            }
+        }
+    };
+    tokio::pin!(pump);
+    let mut pumped = false;
+    let started = loop {
+        tokio::select! {
+            told = &mut started => break told.unwrap_or(Err(EngineError::Closing)),
+            () = &mut pump, if !pumped => pumped = true,
+        }
+    };
+    if started.is_err() && !pumped {
+        drop(tokio::time::timeout(STALLED, pump).await);
     }
-    if !request.own
-        && let Err(problem) = request.bound()
-    {
-        return refused(&problem);
-    }
-    let format = request
-        .format
-        .clone()
-        .unwrap_or_else(|| "TabSeparated".to_owned());
-    let (sender, mut pieces) = mpsc::channel(PIECES_UNDER_WAY);
-    let compress = request.compress;
-    let job_format = format.clone();
-    tokio::spawn(async move {
-        let access = request.access();
-        let Ok(seat) = engine.seat(access).await else {
-            return;
+    started
+}
+
+/// How an answer goes out.
+struct Outgoing {
+    packed: Option<Coding>,
+    level: u32,
+    blocks: bool,
+    wait: bool,
+    patience: Option<Duration>,
+    flushes: Option<Flushes>,
+}
+
+impl Outgoing {
+    async fn response(
+        self,
+        started: Started,
+        running: Arc<Running>,
+        waiting: Waiting,
+    ) -> Result<Response<Body>, EngineError> {
+        let packing = self.packed.map(|coding| coding.pack(self.level));
+        let mut wrap = Wrap {
+            blocks: self.blocks,
+            packing: packing.transpose().map_err(|_| EngineError::Silent)?,
         };
-        let work = tokio::task::spawn_blocking(move || {
-            let _seat = seat;
-            let done = run(&engine, access, &mut request, &job_format, &sender);
-            // A client that has gone away needs no answer.
-            drop(sender.blocking_send(done.map(|()| None)));
-        });
-        drop(work.await);
-    });
-    let first = match next(&mut pieces).await {
-        Ok(first) => first,
-        Err(error) => return failed(&error),
-    };
-    let state = match first {
-        Some(_) => Answering::Rows(pieces),
-        None => Answering::Over,
-    };
-    let wrapped = move |bytes: Bytes| match compress {
-        true => Bytes::from(blocks::packed(&bytes)),
-        false => bytes,
-    };
-    let rest = futures_util::stream::unfold(state, |state| async move {
-        match state {
-            Answering::Rows(mut pieces) => match next(&mut pieces).await {
-                Ok(Some(piece)) => Some((Ok(piece), Answering::Rows(pieces))),
-                Ok(None) => None,
-                Err(error) => Some((Ok(mark(&error)), Answering::Failed)),
-            },
-            Answering::Failed => {
-                // Breaking off throws away what is not sent yet: the mark gets a moment to leave.
-                tokio::time::sleep(BEFORE_BREAKING_OFF).await;
-                Some((
-                    Err(std::io::Error::other("the query failed")),
-                    Answering::Over,
-                ))
+        let (format, first, pieces) = match started {
+            Started::Whole(Whole {
+                bytes,
+                format,
+                figures,
+            }) => {
+                let packed = match bytes.is_empty() {
+                    true => Vec::new(),
+                    false => {
+                        let fails = |_| EngineError::Silent;
+                        let mut packed = wrap.take(&bytes).map_err(fails)?;
+                        packed.extend(wrap.end().map_err(fails)?);
+                        packed
+                    }
+                };
+                (format, First::Whole(packed, figures), None)
             }
-            Answering::Over => None,
+            Started::Rows { pipe, format, end } => {
+                let (first_sender, first) = oneshot::channel();
+                let (sender, pieces) = mpsc::channel(PIECES_UNDER_WAY);
+                let relay = Relay {
+                    wrap,
+                    wait: self.wait,
+                    patience: self.patience,
+                    running,
+                    first: first_sender,
+                    pieces: sender,
+                };
+                tokio::task::spawn_blocking(move || relay.run(pipe, end));
+                let first = first.await.unwrap_or(Err(EngineError::Closing))?;
+                (format, first, Some(pieces))
+            }
+        };
+        let mut response = match (first, pieces) {
+            (First::Begun(first), Some(pieces)) => {
+                let mut response =
+                    Response::new(streamed(first, pieces, waiting, self.flushes.clone()));
+                let tag = HeaderValue::from_static(TAG);
+                response
+                    .headers_mut()
+                    .insert("X-ClickHouse-Exception-Tag", tag);
+                if self.wait {
+                    // Whoever wanted the status of the end hears that this is not it.
+                    let most = HeaderValue::from(HELD_AT_MOST);
+                    response.headers_mut().insert(NOT_WAITED, most);
+                }
+                response
+            }
+            (First::Begun(first), None) => Response::new(Body::from(first)),
+            (First::Whole(bytes, figures), _) => {
+                let is_packed = self.packed.filter(|_| !bytes.is_empty());
+                let mut response = Response::new(Body::from(bytes));
+                if let Ok(summary) = HeaderValue::from_str(&summary(&figures)) {
+                    response
+                        .headers_mut()
+                        .insert("X-ClickHouse-Summary", summary);
+                }
+                return Ok(self.named(response, &format, is_packed));
+            }
+        };
+        response = self.named(response, &format, self.packed);
+        Ok(response)
+    }
+
+    fn named(
+        &self,
+        mut response: Response<Body>,
+        format: &str,
+        packed: Option<Coding>,
+    ) -> Response<Body> {
+        let headers = response.headers_mut();
+        if let Ok(format) = HeaderValue::from_str(format) {
+            headers.insert("X-ClickHouse-Format", format);
         }
+        if let Some(packed) = packed {
+            let name = HeaderValue::from_static(packed.name());
+            headers.insert(header::CONTENT_ENCODING, name);
+        }
+        response
+    }
+}
+
+/// The rest of an answer; when the client goes away, nobody waits for it any more.
+fn streamed(
+    first: Bytes,
+    pieces: mpsc::Receiver<Piece>,
+    waiting: Waiting,
+    flushes: Option<Flushes>,
+) -> Body {
+    let state = Some((pieces, waiting, flushes));
+    let rest = futures_util::stream::unfold(state, |state| async {
+        let (mut pieces, waiting, flushes) = state?;
+        let error = match pieces.recv().await {
+            Some(Ok(Some(piece))) => return Some((Ok(piece), Some((pieces, waiting, flushes)))),
+            Some(Ok(None)) => return None,
+            Some(Err(error)) => error,
+            None => std::io::Error::other("the answer is not complete"),
+        };
+        // Breaking off throws away what has not left yet.
+        match &flushes {
+            Some(flushes) => flushes.next().await,
+            None => tokio::time::sleep(BEFORE_BREAKING_OFF).await,
+        }
+        Some((Err(error), None))
     });
-    let start = futures_util::stream::iter(first.map(Ok));
-    let mut response = Response::new(Body::from_stream(
-        start
-            .chain(rest)
-            .map(move |piece: std::io::Result<Bytes>| piece.map(wrapped)),
-    ));
-    let headers = response.headers_mut();
-    headers.insert("X-ClickHouse-Exception-Tag", HeaderValue::from_static(TAG));
-    if let Ok(format) = HeaderValue::from_str(&format) {
-        headers.insert("X-ClickHouse-Format", format);
+    let first = futures_util::stream::iter([Ok(first)]);
+    Body::from_stream(first.chain(rest))
+}
+
+/// What the engine says that it did, in ClickHouse's form. It is sent only where the statement has ended:
+/// before that nobody knows.
+fn summary(figures: &Figures) -> String {
+    let all = [
+        ("read_rows", figures.read_rows),
+        ("read_bytes", figures.read_bytes),
+        ("written_rows", figures.written_rows),
+        ("written_bytes", figures.written_bytes),
+        ("result_rows", figures.result_rows),
+        ("result_bytes", figures.result_bytes),
+        (
+            "elapsed_ns",
+            u64::try_from(figures.elapsed.as_nanos()).unwrap_or(u64::MAX),
+        ),
+    ];
+    let all: Vec<String> = all
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":\"{value}\""))
+        .collect();
+    format!("{{{}}}", all.join(","))
+}
+
+/// The word or key that a request brings, as ClickHouse's clients do or as a browser and Grafana do.
+fn word(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
+    if let Some(word) = headers.get("X-ClickHouse-Key") {
+        return Some(Zeroizing::new(word.as_bytes().to_vec()));
     }
-    response
-}
-
-enum Answering {
-    Rows(mpsc::Receiver<Piece>),
-    Failed,
-    Over,
-}
-
-/// Bytes, or the word that the answer is complete. Without that word it is not.
-type Piece = Result<Option<Bytes>, EngineError>;
-
-async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Piece {
-    pieces.recv().await.unwrap_or(Err(EngineError::Closing))
-}
-
-fn run(
-    engine: &Engine,
-    access: Access,
-    request: &mut Request,
-    format: &str,
-    pieces: &mpsc::Sender<Piece>,
-) -> Result<(), EngineError> {
-    let mut connection =
-        engine.connection(access, request.database.as_deref(), &request.settings)?;
-    if !request.own {
-        request.sql = judged(&mut connection, request)?;
-    }
-    match Heading::of(format).filter(|_| request.streams()) {
-        Some(heading) => {
-            let stream = connection.stream(&request.sql, format, &request.params)?;
-            forward(stream, heading, pieces)
-        }
-        None => {
-            let answer = connection.query(&request.sql, format, &request.params)?;
-            // The answer is in memory as a whole; a client that has gone away needs none of it.
-            drop(pieces.blocking_send(Ok(Some(Bytes::copy_from_slice(answer.bytes())))));
-            Ok(())
-        }
-    }
-}
-
-/// A statement from outside as the engine's parser writes it back, if it may be run.
-fn judged(connection: &mut Connection, request: &Request) -> Result<String, EngineError> {
-    let text = |answer: Answer| {
-        std::str::from_utf8(answer.bytes())
-            .map(|text| text.trim_end_matches('\n').to_owned())
-            .map_err(|_| EngineError::Silent)
-    };
-    let value = ("sql".to_owned(), escaped(&request.sql));
-    let canonical = text(connection.query(allow::WRITE_BACK, TEXT, &[value])?)?;
-    let tree = text(connection.query(&allow::ask_tree(&canonical), TEXT, &request.params)?)?;
-    match allow::judge(&tree, Content::Masked) {
-        Ok(()) => Ok(canonical),
-        Err(refused) => Err(EngineError::Said {
-            code: DENIED,
-            text: format!("Code: {DENIED}. DB::Exception: {refused}. (ACCESS_DENIED)"),
-        }),
-    }
-}
-
-/// Whether a request says the word of the folder's key.
-fn is_own(own: &Own, headers: &HeaderMap) -> bool {
-    headers
-        .get("X-ClickHouse-Key")
-        .is_some_and(|word| own.is(word.as_bytes()))
-}
-
-/// Whether a request brings the key as a browser or Grafana does.
-fn is_basic(key: &Own, headers: &HeaderMap) -> bool {
-    let said = headers
+    let pair = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Basic "))
-        .and_then(|pair| BASE64_STANDARD.decode(pair.trim()).ok());
-    said.as_deref()
-        .and_then(|pair| pair.splitn(2, |byte| *byte == b':').nth(1))
-        .is_some_and(|word| key.is(word))
-}
-
-/// Each chunk of the engine is a whole document of the format: the heading is sent with the first alone.
-fn forward(
-    mut stream: QueryStream<'_>,
-    heading: Heading,
-    pieces: &mpsc::Sender<Piece>,
-) -> Result<(), EngineError> {
-    let mut heading_bytes = None;
-    while let Some(chunk) = stream.next()? {
-        let bytes = chunk.bytes();
-        let skip = match heading_bytes {
-            None => {
-                heading_bytes = Some(heading.length(bytes));
-                0
-            }
-            Some(length) => length,
-        };
-        let piece = Bytes::copy_from_slice(bytes.get(skip..).unwrap_or_default());
-        if pieces.blocking_send(Ok(Some(piece))).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// Feeds the rows of the body to the engine. A body that breaks off is cancelled, not stored.
-async fn insert(engine: Arc<Engine>, request: Request, mut body: BodyDataStream) -> Response<Body> {
-    let Ok(seat) = engine.seat(Access::Write).await else {
-        return failed(&EngineError::Closing);
-    };
-    let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES_UNDER_WAY);
-    let (whole, is_whole) = tokio::sync::oneshot::channel::<()>();
-    let job = tokio::task::spawn_blocking(move || {
-        let _seat = seat;
-        let (sql, format) = request.insert().ok_or(EngineError::Silent)?;
-        let mut connection = engine.connection(
-            Access::Write,
-            request.database.as_deref(),
-            &request.settings,
-        )?;
-        let mut stream = connection.insert(sql, format)?;
-        while let Some(piece) = pieces.blocking_recv() {
-            stream.append(&piece)?;
-        }
-        match is_whole.blocking_recv() {
-            Ok(()) => stream.finish(),
-            Err(_) => Err(EngineError::Closing),
-        }
-    });
-    let mut complete = true;
-    while let Some(piece) = body.next().await {
-        match piece {
-            // After a refusal the rest is read and thrown away, so that the client hears the reason.
-            Ok(piece) => drop(sender.send(piece).await),
-            Err(_) => {
-                complete = false;
-                break;
-            }
-        }
-    }
-    // The word that all was sent goes before the end of the pieces; without it nothing is committed.
-    let _said = complete.then(|| whole.send(()));
-    drop(sender);
-    match job.await {
-        Ok(Ok(())) => Response::new(Body::empty()),
-        Ok(Err(error)) => failed(&error),
-        Err(_) => failed(&EngineError::Silent),
-    }
+        .and_then(|pair| BASE64_STANDARD.decode(pair.trim()).ok())
+        .map(Zeroizing::new)?;
+    let word = pair.splitn(2, |byte| *byte == b':').nth(1)?;
+    Some(Zeroizing::new(word.to_vec()))
 }
 
 fn failed(error: &EngineError) -> Response<Body> {
@@ -385,40 +423,26 @@ fn failed(error: &EngineError) -> Response<Body> {
     let code = code_of(&text).unwrap_or(0);
     let mut response = Response::new(Body::from(format!("{text}\n")));
     *response.status_mut() = status_of(code);
+    let headers = response.headers_mut();
     if let Ok(code) = HeaderValue::from_str(&code.to_string()) {
-        response
-            .headers_mut()
-            .insert("X-ClickHouse-Exception-Code", code);
+        headers.insert("X-ClickHouse-Exception-Code", code);
+    }
+    if code == WRONG_KEY {
+        let ask = HeaderValue::from_static("Basic realm=\"Invigil\"");
+        headers.insert(header::WWW_AUTHENTICATE, ask);
     }
     response
 }
 
-fn refused(problem: &str) -> Response<Body> {
-    failed(&EngineError::Said {
-        code: 36,
-        text: format!("Code: 36. DB::Exception: {problem}. (BAD_ARGUMENTS)"),
-    })
-}
-
-/// How ClickHouse marks a failure after rows were sent.
-fn mark(error: &EngineError) -> Bytes {
-    let text = match error {
-        EngineError::Said { text, .. } => text.clone(),
-        other => other.to_string(),
-    };
-    let message = format!("{text}\n");
-    let length = message.len();
-    Bytes::from(format!(
-        "\r\n__exception__\r\n{TAG}\r\n{message}{length} {TAG}\r\n__exception__\r\n"
-    ))
-}
-
-/// The statuses that ClickHouse gives its codes.
+/// The statuses that ClickHouse gives its codes; a wrong key gets the one that makes a browser ask for another.
 fn status_of(code: u32) -> StatusCode {
     match code {
-        60 | 81 => StatusCode::NOT_FOUND,
-        27 | 36 | 41 | 43 | 46 | 47 | 53 | 62 | 117 | 456 | 457 => StatusCode::BAD_REQUEST,
-        164 | 497 => StatusCode::FORBIDDEN,
+        6 | 8 | 15 | 25 | 26 | 27 | 36 | 38 | 41 | 44 | 53 | 62 | 72 | 117 | 167 | 168 | 321
+        | 376 | 427 | 675 | 676 => StatusCode::BAD_REQUEST,
+        46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 => StatusCode::NOT_FOUND,
+        497 => StatusCode::FORBIDDEN,
+        48 => StatusCode::NOT_IMPLEMENTED,
+        159 => StatusCode::REQUEST_TIMEOUT,
         WRONG_KEY => StatusCode::UNAUTHORIZED,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -464,20 +488,16 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// Texts as they are, without quotes.
-const TEXT: &str = "TabSeparatedRaw";
-/// ClickHouse's code for what is not allowed.
-const DENIED: u32 = 497;
+/// Says that `wait_end_of_query=1` was given up after so many bytes.
+const NOT_WAITED: &str = "X-Invigil-Sent-After";
 /// ClickHouse's code for a wrong key.
 const WRONG_KEY: u32 = 516;
-/// Long enough for a client that is reading.
-const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
-/// Sixteen characters, as ClickHouse's are.
-const TAG: &str = "invigilexception";
-/// How long a statement may be that is no insert.
-const LONGEST_STATEMENT: usize = 64 << 20;
 /// How many pieces may wait between engine and client.
 const PIECES_UNDER_WAY: usize = 4;
+/// On the socket: long enough for a client that is reading.
+const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
+/// How long a guest may neither send nor read.
+const STALLED: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,19 @@
 //! setting and no `readonly` sticks to the next; readers and writers have seats apart.
 
 mod blocks;
+mod body;
+mod coding;
 mod ffi;
+mod flushed;
 mod front;
-mod heading;
+mod guests;
+mod job;
+mod relay;
 mod request;
 mod serving;
+mod sessions;
 mod settings;
+mod tls;
 
 use std::fs;
 use std::io::{Seek, Write};
@@ -20,8 +27,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::record::Timestamp;
+use crate::store::allow::WORKBENCH;
+use crate::store::outside::Outside;
 use ffi::{Connection, Library};
 pub(super) use serving::{Occupied, Owner, SOCKET, Start, threads, wait_for_the_end};
+use sessions::Sessions;
 
 /// The version of the library that this release was tried with.
 pub const LIBRARY_VERSION: &str = "26.7.3";
@@ -83,6 +94,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// What ClickHouse would say.
+    fn says(code: u32, name: &str, what: String) -> EngineError {
+        EngineError::Said {
+            code,
+            text: format!("Code: {code}. DB::Exception: {what}. ({name})"),
+        }
+    }
+
     fn said(text: String) -> EngineError {
         EngineError::Said {
             code: super::error::code_of(&text).unwrap_or(0),
@@ -115,6 +134,13 @@ struct Engine {
     anchor: Mutex<Option<Connection>>,
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    /// Seats of all guests together: fewer than readers, so that the program always finds one.
+    guests: Arc<Semaphore>,
+    /// Guests who change something, apart from the program's writers.
+    changers: Arc<Semaphore>,
+    sessions: Arc<Sessions>,
+    /// What is needed to answer guests; without it they get nothing of records.
+    outside: Option<Outside>,
 }
 
 impl Engine {
@@ -123,6 +149,7 @@ impl Engine {
         folder: &Path,
         key: &[u8; 32],
         memory: u64,
+        outside: Option<Outside>,
     ) -> Result<Engine, EngineError> {
         if !library_path.exists() {
             return Err(EngineError::Missing(library_path.to_owned()));
@@ -163,29 +190,34 @@ impl Engine {
             anchor: Mutex::new(Some(anchor)),
             readers: Arc::new(Semaphore::new(READERS)),
             writers: Arc::new(Semaphore::new(WRITERS)),
+            guests: Arc::new(Semaphore::new(GUESTS)),
+            changers: Arc::new(Semaphore::new(CHANGERS)),
+            sessions: Arc::default(),
+            outside,
         })
     }
 
-    /// A connection of its own for one request, with the settings that hold for all and those of the request.
-    fn connection(
-        &self,
-        access: Access,
-        database: Option<&str>,
-        settings: &[(String, String)],
-    ) -> Result<Connection, EngineError> {
+    /// Opens a connection.
+    fn open(&self) -> Result<Connection, EngineError> {
         if self.anchor().is_none() {
             return Err(EngineError::Closing);
         }
-        let mut connection = self
-            .library
+        self.library
             .connect(std::slice::from_ref(&self.path))
-            .ok_or(EngineError::Closing)?;
+            .ok_or(EngineError::Closing)
+    }
+
+    /// Makes the settings that hold for all and those of one request.
+    fn prepare(
+        &self,
+        connection: &mut Connection,
+        access: Access,
+        database: Option<&str>,
+        settings: &[(String, String)],
+    ) -> Result<(), EngineError> {
         if let Some(database) = database {
-            connection.query(
-                &format!("USE {}", request::quoted_name(database)),
-                "Null",
-                &[],
-            )?;
+            let name = request::quoted_name(database);
+            connection.query(&format!("USE {name}"), "Null", &[])?;
         }
         let mut all = format!(
             "SET {STANDING_SETTINGS}, max_memory_usage = {}",
@@ -201,8 +233,49 @@ impl Engine {
         if access == Access::Read {
             all.push_str(", readonly = 1");
         }
-        connection.query(&all, "Null", &[])?;
-        Ok(connection)
+        connection.query(&all, "Null", &[]).map(drop)
+    }
+
+    /// Takes settings back on a connection that is kept.
+    fn take_back(&self, connection: &mut Connection, names: &[String]) -> Result<(), EngineError> {
+        let all: Vec<String> = names
+            .iter()
+            .map(|name| format!("{} = DEFAULT", request::quoted_name(name)))
+            .collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("SET {}", all.join(", "));
+        connection.query(&sql, "Null", &[]).map(drop)
+    }
+
+    /// Breaks off the statement with this tag, if it runs. One that can not be told of is left to its end.
+    fn kill(&self, tag: &str) {
+        let tag = ("tag".to_owned(), tag.to_owned());
+        if let Ok(mut connection) = self.open() {
+            drop(connection.query(KILL, "Null", &[tag]));
+        }
+    }
+
+    /// Makes the workbench, if it is not there yet.
+    fn make_workbench(&self) -> Result<(), EngineError> {
+        let sql = format!("CREATE DATABASE IF NOT EXISTS {WORKBENCH}");
+        self.open()?.query(&sql, "Null", &[]).map(drop)
+    }
+
+    /// The present moment, where guests are answered.
+    fn now(&self) -> Option<Timestamp> {
+        self.outside.as_ref().map(|outside| (outside.clock)())
+    }
+
+    /// Waits for a seat among those of guests; not for long.
+    async fn seat_of_guests(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        in_time(&self.guests).await
+    }
+
+    /// As [`Engine::seat_of_guests`], for one who changes something.
+    async fn seat_to_change(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        in_time(&self.changers).await
     }
 
     /// Waits until there is room for one more request of this kind.
@@ -225,11 +298,25 @@ impl Engine {
     async fn close(&self) {
         let readers = u32::try_from(READERS).unwrap_or(u32::MAX);
         let writers = u32::try_from(WRITERS).unwrap_or(u32::MAX);
+        self.guests.close();
         let _read = self.readers.acquire_many(readers).await;
+        let changers = u32::try_from(CHANGERS).unwrap_or(u32::MAX);
+        let _change = self.changers.acquire_many(changers).await;
         let _write = self.writers.acquire_many(writers).await;
         self.readers.close();
         self.writers.close();
+        self.changers.close();
+        self.sessions.end();
         drop(self.anchor().take());
+    }
+}
+
+/// Waits for a seat as long as a guest may be kept waiting.
+async fn in_time(seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineError> {
+    let seat = Arc::clone(seats).acquire_owned();
+    match tokio::time::timeout(guests::PATIENCE, seat).await {
+        Ok(seat) => seat.map_err(|_| EngineError::Closing),
+        Err(_) => Err(guests::too_many()),
     }
 }
 
@@ -237,6 +324,13 @@ impl Engine {
 const READERS: usize = 8;
 /// How many may write at once.
 const WRITERS: usize = 2;
+/// How many guests are answered at once.
+const GUESTS: usize = 6;
+/// How many guests may change something at once.
+const CHANGERS: usize = 2;
+
+/// By the mark that every connection bears for its one request.
+const KILL: &str = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYNC";
 
 /// What holds for every connection. Spills are off, as they would be written in clear; a block may
 /// touch any number of months, as a log with a wrong clock must not stop its neighbours. Rows are
@@ -264,9 +358,10 @@ fn close_the_way_to_spills(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The engine's configuration, in memory only: it carries the key, which must reach neither the disk
-/// nor the environment. The engine reads it while it starts. It measures its own memory and not its control group's:
-/// where none is mounted it would print a stack trace at every start. A part is on the disk for good before its insert
-/// is answered: the ledger says that the rows are stored, and must still be right after a loss of power.
+/// nor the environment. A table that names no policy lies on the encrypted disk. The engine reads it while it starts. It
+/// measures its own memory and not its control group's: where none is mounted it would print a stack trace at every start.
+/// A part is on the disk for good before its insert is answered: the ledger says that the rows are stored, and must still be
+/// right after a loss of power.
 fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs::File> {
     let folder = xml(&folder.display().to_string());
     let key: zeroize::Zeroizing<String> =
@@ -278,6 +373,7 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          <raw><type>local</type><path>{folder}/enc/</path></raw>\
          <enc><type>encrypted</type><disk>raw</disk><key_hex>{key}</key_hex><algorithm>AES_256_CTR</algorithm></enc>\
          </disks><policies><enc><volumes><v><disk>enc</disk></v></volumes></enc></policies></storage_configuration>\
+         <merge_tree><storage_policy>enc</storage_policy></merge_tree>\
          <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
          <memory_worker_use_cgroup>false</memory_worker_use_cgroup>\
@@ -302,7 +398,28 @@ fn xml(text: &str) -> String {
 /// For tests of the whole front.
 #[cfg(test)]
 pub(super) fn unpacked_in_test(bytes: &[u8]) -> Vec<u8> {
-    blocks::unpacked(bytes, 1 << 30).unwrap()
+    let mut out = Vec::new();
+    std::io::Read::read_to_end(&mut blocks::Blocks::of(bytes), &mut out).unwrap();
+    out
+}
+
+/// For tests of the whole front: a body as HTTP packs it.
+#[cfg(test)]
+pub(super) fn coded_in_test(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut packing = coding::Coding::named(name).unwrap().pack(3).unwrap();
+    let mut out = packing.take(bytes).unwrap();
+    out.extend(packing.end().unwrap());
+    out
+}
+
+/// The same, back.
+#[cfg(test)]
+pub(super) fn decoded_in_test(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let input = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let mut out = Vec::new();
+    let mut unpacked = coding::Coding::named(name).unwrap().unpack(input).unwrap();
+    std::io::Read::read_to_end(&mut unpacked, &mut out).unwrap();
+    out
 }
 
 /// For tests of the whole front.

@@ -24,6 +24,18 @@ pub(super) struct Request {
     pub(super) compress: bool,
     /// Whether the body comes in compressed blocks.
     pub(super) decompress: bool,
+    /// Whether the answer may be packed as HTTP has it.
+    pub(super) pack: bool,
+    /// How hard, for gzip and deflate.
+    pub(super) pack_level: Option<u32>,
+    /// Whether the answer is held back until the statement has ended.
+    pub(super) wait: bool,
+    /// The session it belongs to.
+    pub(super) session: Option<String>,
+    /// How long that lives on.
+    pub(super) session_timeout: Option<String>,
+    /// Whether it must be there already.
+    pub(super) session_check: bool,
 }
 
 impl Request {
@@ -33,23 +45,29 @@ impl Request {
             "query" => self.add_sql(&value),
             "database" => self.database = Some(value).filter(|name| !name.is_empty()),
             "default_format" => self.format = Some(value),
-            // Who asks and under which name changes nothing here: the socket's mode says who may.
+            // A key says who asks; and what follows changes nothing here.
             "user"
-            | "password"
-            | "session_id"
-            | "session_timeout"
             | "role"
-            | "wait_end_of_query"
+            | "quota_key"
             | "send_progress_in_http_headers"
             | "buffer_size"
-            | "client_protocol_version" => {}
-            "query_id" => self.query_id = Some(value).filter(|id| !id.is_empty()),
-            "compress" => self.compress = value == "1",
-            "decompress" => self.decompress = value == "1",
-            "session_check" if value == "1" => {
-                return Err("no session is kept here: each request says all that it needs");
+            | "client_protocol_version"
+            | "log_comment" => {}
+            "password" if !value.is_empty() => {
+                return Err(
+                    "a key in an address ends up in logs: bring it in X-ClickHouse-Key or as Authorization: Basic",
+                );
             }
-            "session_check" => {}
+            "password" => {}
+            "query_id" => self.query_id = Some(value).filter(|id| !id.is_empty()),
+            "compress" => self.compress = is_on(&value),
+            "decompress" => self.decompress = is_on(&value),
+            "enable_http_compression" => self.pack = is_on(&value),
+            "http_zlib_compression_level" => self.pack_level = value.parse().ok(),
+            "wait_end_of_query" => self.wait = is_on(&value),
+            "session_id" => self.session = Some(value).filter(|id| !id.is_empty()),
+            "session_timeout" => self.session_timeout = Some(value),
+            "session_check" => self.session_check = is_on(&value),
             _ => match name.strip_prefix("param_") {
                 Some(param) => self.params.push((param.to_owned(), value)),
                 None if GUARDED.contains(&name) => return Err("this setting is fixed"),
@@ -109,8 +127,7 @@ impl Request {
         }
     }
 
-    /// Whether the answer may be streamed: the engine streams queries only, and makes of each chunk a
-    /// document of its own in a format that is named within the statement.
+    /// Whether the answer may be streamed: a query without a format of its own.
     pub(super) fn streams(&self) -> bool {
         matches!(first_word(&self.sql).as_str(), "SELECT" | "WITH") && !names_a_format(&self.sql)
     }
@@ -119,19 +136,9 @@ impl Request {
     pub(super) fn bound(&mut self) -> Result<(), String> {
         match self.database.as_deref() {
             None => self.database = Some(OURS.to_owned()),
-            Some(name) if allow::is_closed(name) => {
-                return Err(format!("the database {name} is not open here"));
-            }
-            Some(_) => {}
+            Some(name) => may_use(name)?,
         }
-        match self
-            .settings
-            .iter()
-            .find(|(name, _)| !settings::may_be_set(name))
-        {
-            Some((name, _)) => Err(format!("a request may not make the setting {name}")),
-            None => Ok(()),
-        }
+        self.settings.iter().try_for_each(|(name, _)| may_set(name))
     }
 
     /// A query that ends with its `SETTINGS` or `FORMAT` is asked without them: the settings are made
@@ -167,6 +174,22 @@ impl Request {
         Ok(())
     }
 
+    /// What a `SET` or a `USE` of a guest would keep, from what the parser wrote back.
+    pub(super) fn kept(canonical: &str) -> Result<Option<Kept>, String> {
+        if let Some(name) = canonical.strip_prefix("USE ") {
+            let name = name.trim_matches('`');
+            may_use(name)?;
+            return Ok(Some(Kept::Database(name.to_owned())));
+        }
+        if !canonical.starts_with("SET ") {
+            return Ok(None);
+        }
+        let (_, settings) = ending_in_settings(&canonical.replacen("SET ", "x SETTINGS ", 1))
+            .ok_or("SET takes names and plain values")?;
+        settings.iter().try_for_each(|(name, _)| may_set(name))?;
+        Ok(Some(Kept::Settings(settings)))
+    }
+
     /// An insert whose rows follow: the statement without its `FORMAT`, and the format.
     pub(super) fn insert(&self) -> Option<(&str, &str)> {
         if !self.own || first_word(&self.sql) != "INSERT" {
@@ -176,15 +199,36 @@ impl Request {
     }
 
     fn ending_in_format(&self) -> Option<(&str, &str)> {
-        let sql = self.sql.trim_end().trim_end_matches(';').trim_end();
-        let (before, format) = sql.rsplit_once(char::is_whitespace)?;
-        let (statement, word) = before.trim_end().rsplit_once(char::is_whitespace)?;
-        let is_format = word.eq_ignore_ascii_case("FORMAT")
-            && format
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        is_format.then_some((statement, format))
+        ending_in_format(&self.sql)
     }
+}
+
+/// What a session keeps.
+pub(super) enum Kept {
+    Database(String),
+    Settings(Vec<(String, String)>),
+}
+
+fn may_use(database: &str) -> Result<(), String> {
+    match allow::is_closed(database) {
+        true => Err(format!("the database {database} is not open here")),
+        false => Ok(()),
+    }
+}
+
+fn may_set(name: &str) -> Result<(), String> {
+    match settings::may_be_set(name) {
+        true => Ok(()),
+        false => Err(format!("a request may not make the setting {name}")),
+    }
+}
+
+/// A statement that ends in its format: what stands before, and the format.
+pub(super) fn ending_in_format(sql: &str) -> Option<(&str, &str)> {
+    let sql = sql.trim_end().trim_end_matches(';').trim_end();
+    let (before, format) = sql.rsplit_once(char::is_whitespace)?;
+    let (statement, word) = before.trim_end().rsplit_once(char::is_whitespace)?;
+    (word.eq_ignore_ascii_case("FORMAT") && is_setting_name(format)).then_some((statement, format))
 }
 
 /// The statement and the settings that it ends with. Whatever does not look like names and plain values
@@ -243,7 +287,7 @@ fn names_a_format(sql: &str) -> bool {
 }
 
 /// The first word of a statement in capitals, after blanks and comments.
-fn first_word(sql: &str) -> String {
+pub(super) fn first_word(sql: &str) -> String {
     let mut rest = sql;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
@@ -267,6 +311,10 @@ pub(super) fn quoted_name(name: &str) -> String {
 /// A text as SQL quotes it.
 pub(super) fn quoted_text(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(value, "1" | "true")
 }
 
 fn is_setting_name(name: &str) -> bool {

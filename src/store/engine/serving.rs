@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -16,8 +16,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Engine, EngineError, front};
+use super::guests::Guests;
+use super::{Engine, EngineError, front, tls};
 use crate::record::Timestamp;
+use crate::store::outside::{Outside, StoreKey, TlsFiles};
 use crate::store::own::Own;
 
 /// What is needed to start.
@@ -32,6 +34,8 @@ pub(crate) struct Start<'a> {
     pub(crate) memory: u64,
     /// Written into the lock.
     pub(crate) now: Timestamp,
+    /// What is needed to answer others than the program.
+    pub(crate) outside: Option<Outside>,
 }
 
 /// Somebody else holds the lock.
@@ -82,6 +86,7 @@ impl Owner {
             &start.data.join("store"),
             start.key,
             start.memory,
+            start.outside.clone(),
         )?);
         let runtime = threads("invigil-engine", 2).map_err(unusable(start.data.to_owned()))?;
         let socket = start.data.join(SOCKET);
@@ -97,6 +102,7 @@ impl Owner {
             });
             drop(serving.await);
         });
+        runtime.spawn(tidied(Arc::downgrade(&engine)));
         Ok(Ok(Owner {
             engine,
             socket,
@@ -109,16 +115,41 @@ impl Owner {
 }
 
 impl Owner {
-    /// Answers at an address of this machine too, whoever brings the key. They may only ask.
-    pub(crate) fn listen(&self, address: SocketAddr, key: &str) -> std::io::Result<SocketAddr> {
+    /// Answers at an address too, whoever brings one of the keys.
+    pub(crate) fn listen(
+        &self,
+        address: SocketAddr,
+        keys: &[StoreKey],
+        files: Option<&TlsFiles>,
+    ) -> std::io::Result<SocketAddr> {
         let Some(runtime) = &self.runtime else {
             return Err(std::io::ErrorKind::NotConnected.into());
         };
+        let guests = Guests::of(keys);
+        if guests.work() {
+            self.engine
+                .make_workbench()
+                .map_err(std::io::Error::other)?;
+        }
+        let acceptor = files.map(tls::acceptor).transpose()?;
         let listener = runtime.block_on(tokio::net::TcpListener::bind(address))?;
         let address = listener.local_addr()?;
-        let routes = front::routes_with_key(Arc::clone(&self.engine), Own::of_strangers(key));
-        runtime.spawn(async move { drop(axum::serve(listener, routes).await) });
+        let routes = front::routes_with_keys(Arc::clone(&self.engine), Arc::new(guests));
+        runtime.spawn(tls::serve(listener, acceptor, routes));
         Ok(address)
+    }
+}
+
+/// Ends sessions when they expire, until the engine goes.
+async fn tidied(engine: Weak<Engine>) {
+    loop {
+        tokio::time::sleep(BETWEEN_TIDYINGS).await;
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
+        if let Some(now) = engine.now() {
+            engine.sessions.tidy(now);
+        }
     }
 }
 
@@ -200,5 +231,6 @@ fn listen(data: &Path) -> std::io::Result<UnixListener> {
 
 /// The socket's name in the data folder.
 pub(crate) const SOCKET: &str = "store.sock";
+const BETWEEN_TIDYINGS: Duration = Duration::from_secs(10);
 /// How long the end waits for requests that still run.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -60,11 +60,16 @@ const OPEN: &[&str] = &[
     "bool_false_representation",
     "low_cardinality_allow_in_native_format",
     // What clients of the HTTP interface say of the way there and back.
-    "enable_http_compression",
-    "http_zlib_compression_level",
     "http_headers_progress_interval_ms",
     "cancel_http_readonly_queries_on_client_close",
-    "log_comment",
+    // How rows that come in are read; none of these evaluates anything.
+    "input_format_skip_unknown_fields",
+    "input_format_null_as_default",
+    "input_format_allow_errors_num",
+    "input_format_allow_errors_ratio",
+    "input_format_with_names_use_header",
+    "input_format_with_types_use_header",
+    "input_format_defaults_for_omitted_fields",
 ];
 
 #[cfg(test)]
@@ -88,6 +93,8 @@ mod tests {
             "log_queries",
             "profile",
             "additional_table_filters",
+            "input_format_values_interpret_expressions",
+            "log_comment",
         ] {
             assert!(!may_be_set(name), "{name}");
         }

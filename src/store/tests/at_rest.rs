@@ -28,6 +28,13 @@ fn files_with(folder: &Path, needles: &[&[u8]], found: &mut Vec<String>) {
     }
 }
 
+/// Whether a word stands in any file under a folder.
+pub(super) fn holds(folder: &Path, word: &str) -> bool {
+    let mut found = Vec::new();
+    files_with(folder, &[word.as_bytes()], &mut found);
+    !found.is_empty()
+}
+
 fn search(folder: &Path) -> Vec<String> {
     let (key, key_text) = ([7u8; 32], "07".repeat(32));
     let mut found = Vec::new();

@@ -10,6 +10,10 @@ fn the_schema_has_the_columns_that_the_records_declare() {
     let Some(scratch) = Scratch::open() else {
         return;
     };
+    has_the_columns_of_the_records(&scratch.store);
+}
+
+pub(super) fn has_the_columns_of_the_records(store: &Store) {
     const COLUMNS: Sql = Sql::embedded(
         "test/columns",
         "SELECT name, type FROM system.columns
@@ -27,7 +31,7 @@ fn the_schema_has_the_columns_that_the_records_declare() {
         .chain(PLACELESS_TABLES)
     {
         let params = Params::new().text("table", table.name);
-        let found: Vec<Found> = scratch.store.rows(COLUMNS, &params).unwrap();
+        let found: Vec<Found> = store.rows(COLUMNS, &params).unwrap();
         let found: Vec<_> = found
             .into_iter()
             .map(|column| (column.name, column.kind))

@@ -73,13 +73,14 @@ fn whole_request(client: &mut impl Read) -> Vec<u8> {
     let mut read = Vec::new();
     let mut piece = [0; 4096];
     loop {
-        let text = String::from_utf8_lossy(&read).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+        if let Some(end) = read.windows(4).position(|at| at == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
+            let body = &read[end + 4..];
             let length = head.split("content-length: ").nth(1);
             let length = length.and_then(|rest| rest.lines().next()?.trim().parse().ok());
             let is_whole = match length {
                 Some(length) => body.len() >= length,
-                None => !head.contains("transfer-encoding") || body.ends_with("0\r\n\r\n"),
+                None => !head.contains("transfer-encoding") || body.ends_with(b"0\r\n\r\n"),
             };
             if is_whole {
                 return read;
@@ -489,6 +490,66 @@ fn the_codes_are_called_as_the_engine_calls_them() {
         .unwrap();
     let found: Vec<Vec<String>> = serde_json::from_slice(&answer).unwrap();
     assert_eq!(found[0], names);
+}
+
+/// One breaks off, and the next is answered.
+#[test]
+fn a_question_is_asked_again_and_a_statement_that_changes_something_is_not() {
+    let Some(scratch) = Scratch::at_an_address() else {
+        return;
+    };
+    let server = scratch.server.as_ref().unwrap();
+    let (url, breaks) = that_breaks_off(&server.url);
+    let store = Store::open(&StoreSettings::Server(Server {
+        url,
+        ..server.settings()
+    }))
+    .unwrap();
+    let breaks_off = || breaks.store(true, std::sync::atomic::Ordering::SeqCst);
+    const COUNT: Sql = Sql::embedded("test/count", "SELECT count() FROM web_hits");
+    breaks_off();
+    assert_eq!(store.bytes(COUNT, &Params::new(), "TSV").unwrap(), b"0\n");
+    breaks_off();
+    store
+        .insert(web_hits(), hits(&["a.example"]), Some("a"))
+        .unwrap();
+    assert_eq!(store.bytes(COUNT, &Params::new(), "TSV").unwrap(), b"1\n");
+    breaks_off();
+    assert!(
+        store
+            .insert(web_hits(), hits(&["b.example"]), None)
+            .is_err()
+    );
+    const COPY: Sql = Sql::embedded("test/copy", "INSERT INTO web_hits SELECT * FROM web_hits");
+    breaks_off();
+    assert!(store.run(COPY, &Params::new()).is_err());
+    assert_eq!(store.bytes(COUNT, &Params::new(), "TSV").unwrap(), b"1\n");
+}
+
+/// An address that passes on to another, and hangs up on the next who comes when it is told to.
+fn that_breaks_off(url: &str) -> (String, std::sync::Arc<std::sync::atomic::AtomicBool>) {
+    let behind = url.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let breaks = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let told = breaks.clone();
+    std::thread::Builder::new()
+        .spawn(move || {
+            while let Ok((mut client, _)) = listener.accept() {
+                let request = whole_request(&mut client);
+                if told.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                    continue;
+                }
+                let end = request.windows(2).position(|at| at == b"\r\n").unwrap();
+                let mut engine = TcpStream::connect(&behind).unwrap();
+                engine.write_all(&request[..end]).unwrap();
+                engine.write_all(b"\r\nConnection: close").unwrap();
+                engine.write_all(&request[end..]).unwrap();
+                drop(std::io::copy(&mut engine, &mut client));
+            }
+        })
+        .unwrap();
+    (url, breaks)
 }
 
 #[test]

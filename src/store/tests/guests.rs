@@ -1,0 +1,677 @@
+//! Those who ask with a key at an address: what each may do, how much, and how an answer is broken off.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::*;
+use crate::store::engine::{coded_in_test, decoded_in_test, packed_in_test};
+use crate::store::scratch::{Turn, entered};
+use crate::store::{Limits, Role, Serving, StoreKey};
+
+/// A store at an address, with a key of each role.
+pub(super) struct Served {
+    pub(super) serving: Serving,
+    address: SocketAddr,
+    pub(super) folder: tempfile::TempDir,
+    _turn: Turn,
+}
+
+pub(super) struct Said {
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Said {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn code(&self) -> u32 {
+        let (_, code) = self.head.split_once("exception-code: ").unwrap_or_default();
+        let digits = code.lines().next().unwrap_or_default();
+        digits.trim().parse().unwrap_or(0)
+    }
+
+    fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    fn has(&self, header: &str) -> bool {
+        self.head.contains(header)
+    }
+}
+
+fn key(name: &str, role: Role, limits: Limits) -> StoreKey {
+    StoreKey {
+        name: name.to_owned(),
+        key: format!("the key of {name}, long enough").into(),
+        role,
+        expires: None,
+        limits,
+    }
+}
+
+impl Served {
+    pub(super) fn start() -> Option<Served> {
+        let (turn, library) = turn()?;
+        let folder = tempfile::tempdir().unwrap();
+        let StoreSettings::Embedded(embedded) = settings(folder.path(), &library) else {
+            unreachable!("the settings of tests are of a folder");
+        };
+        let serving = Serving::start(&embedded).unwrap();
+        let small = Limits {
+            seconds: 1,
+            memory_bytes: 100 << 20,
+            result_rows: 1000,
+            at_once: 1,
+            ..Limits::default()
+        };
+        let many = Limits {
+            requests_a_minute: 100_000,
+            ..Limits::default()
+        };
+        let keys = [
+            key("ask", Role::Ask, many),
+            key("work", Role::Work, many),
+            key("small", Role::Ask, small),
+            StoreKey {
+                expires: Some(Timestamp::from_seconds(1)),
+                ..key("old", Role::Ask, many)
+            },
+        ];
+        let address = serving
+            .listen("127.0.0.1:0".parse().unwrap(), &keys, None)
+            .unwrap();
+        serving
+            .store()
+            .insert(web_hits(), hits(&["a.example", "b.example"]), None)
+            .unwrap();
+        entered();
+        Some(Served {
+            serving,
+            address,
+            folder,
+            _turn: turn,
+        })
+    }
+
+    fn wire(&self, name: &str, more: &str, address: &str, body: &[u8]) -> TcpStream {
+        let mut wire = TcpStream::connect(self.address).unwrap();
+        let head = format!(
+            "POST /?{address} HTTP/1.0\r\nHost: s\r\nX-ClickHouse-Key: the key of {name}, long enough\r\n{more}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        wire.write_all(head.as_bytes()).unwrap();
+        // A refusal may come before the body was taken.
+        drop(wire.write_all(body));
+        wire
+    }
+
+    pub(super) fn said(&self, name: &str, more: &str, address: &str, body: &[u8]) -> Said {
+        let mut wire = self.wire(name, more, address, body);
+        let mut answer = Vec::new();
+        drop(wire.read_to_end(&mut answer));
+        let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+        Said {
+            head: String::from_utf8_lossy(&answer[..end]).to_lowercase(),
+            body: answer[end + 4..].to_vec(),
+        }
+    }
+
+    pub(super) fn ask(&self, name: &str, sql: &str) -> Said {
+        self.said(name, "", "", sql.as_bytes())
+    }
+
+    fn answers(&self, name: &str, sql: &str) -> String {
+        let said = self.ask(name, sql);
+        assert_eq!(said.status(), "200", "{sql}: {}", said.text());
+        said.text()
+    }
+
+    /// How many statements of others run in the engine.
+    fn running(&self) -> u64 {
+        const RUNNING: Sql = Sql::embedded(
+            "test/running",
+            "SELECT count() FROM system.processes WHERE query LIKE '%numbers(%' AND query NOT LIKE '%processes%'",
+        );
+        let answer = self.serving.store().bytes(RUNNING, &Params::new(), "CSV");
+        String::from_utf8(answer.unwrap())
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    fn within_ten_seconds(&self, running: u64) {
+        for _ in 0..200 {
+            if self.running() == running {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{} statements run, not {running}", self.running());
+    }
+}
+
+#[test]
+fn a_worker_works_in_the_workbench_and_what_he_does_is_entered() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let work = |sql: &str| served.answers("work", sql);
+    work(
+        "CREATE TABLE workbench.t (a UInt64, s LowCardinality(String) DEFAULT upper(toString(a)) CODEC(ZSTD(1)), e Tuple(x UInt8), d DateTime64(3, 'UTC'), INDEX i s TYPE bloom_filter GRANULARITY 1) ENGINE = MergeTree PARTITION BY a % 4 ORDER BY (a, s)",
+    );
+    assert_eq!(entered(), ["work [] true"]);
+    const POLICY: Sql = Sql::embedded(
+        "test/policy",
+        "SELECT storage_policy FROM system.tables WHERE database = 'workbench'",
+    );
+    let policy = served.serving.store().bytes(POLICY, &Params::new(), "CSV");
+    assert_eq!(policy.unwrap(), b"\"enc\"\n");
+
+    work("INSERT INTO workbench.t (a, s) VALUES (1, 'one'), (2, 'two')");
+    work("INSERT INTO workbench.t (a, s) FORMAT CSV\n3,three\n");
+    let into = "query=INSERT+INTO+t+(a,s)+FORMAT+CSV&database=workbench";
+    let said = served.said("work", "", into, b"4,four\n");
+    assert!(said.has("\"written_rows\":\"1\""), "{}", said.head);
+    let mut rows = 4;
+    for coding in ["gzip", "deflate", "zstd", "lz4"] {
+        let header = format!("Content-Encoding: {coding}\r\n");
+        let many: String = (0..200_000).map(|n| format!("{n},x\n")).collect();
+        let body = coded_in_test(coding, many.as_bytes());
+        let said = served.said("work", &header, into, &body);
+        assert!(said.has("\"written_rows\":\"200000\""), "{}", said.text());
+        // A body that breaks off is stored in no part.
+        let said = served.said("work", &header, into, &body[..body.len() / 2]);
+        assert_eq!(said.code(), 36, "{coding}: {}", said.text());
+        rows += 200_000;
+    }
+    let blocks = packed_in_test("7,seven\n".repeat(300_000).as_bytes());
+    served.said("work", "", &format!("{into}&decompress=1"), &blocks);
+    let mut damaged = blocks;
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    let said = served.said("work", "", &format!("{into}&decompress=1"), &damaged);
+    assert!(said.text().contains("checksum"), "{}", said.text());
+    rows += 300_000;
+    assert_eq!(work("SELECT count() FROM workbench.t"), format!("{rows}\n"));
+
+    entered();
+    work(
+        "CREATE TABLE workbench.hosts ENGINE = Memory AS SELECT host, 'a' AS x FROM web_hits WHERE host != ''",
+    );
+    work(
+        "CREATE VIEW workbench.v AS SELECT host, count() AS n FROM invigil.v_web_hits GROUP BY host",
+    );
+    work("INSERT INTO workbench.hosts SELECT host, 'b' FROM invigil.web_hits");
+    assert_eq!(
+        entered(),
+        [
+            "work [\"web_hits\"] true",
+            "work [\"v_web_hits\"] true",
+            "work [\"web_hits\"] true"
+        ]
+    );
+    assert_eq!(
+        served.answers("ask", "SELECT count() FROM workbench.hosts"),
+        "4\n"
+    );
+    assert_eq!(
+        served.answers("ask", "SELECT sum(n) FROM workbench.v"),
+        "2\n"
+    );
+    assert_eq!(entered(), ["ask [\"another\"] false"; 2]);
+    for end in [
+        "TRUNCATE TABLE workbench.t",
+        "DROP TABLE IF EXISTS workbench.t SYNC",
+        "DROP VIEW workbench.v",
+    ] {
+        work(end);
+    }
+    assert_eq!(served.ask("work", "SELECT 1 FROM workbench.t").code(), 60);
+    assert_eq!(served.answers("ask", "SELECT count() FROM web_hits"), "2\n");
+}
+
+#[test]
+fn what_is_outside_the_workbench_stays_as_it_is() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    served.answers(
+        "work",
+        "CREATE TABLE workbench.t (a String) ENGINE = MergeTree ORDER BY a",
+    );
+    for sql in [
+        "CREATE TABLE t (a UInt8) ENGINE = Memory",
+        "CREATE TABLE workbench.u (a UInt8)",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = File(CSV, '/tmp/invigil-forbidden')",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = File('CSV')",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = URL('http://127.0.0.1:9/', CSV)",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = Log",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = Distributed(c, invigil, web_hits)",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = Merge('invigil', 'web.*')",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = Buffer(invigil, web_hits, 1, 1, 1, 1, 1, 1, 1)",
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS storage_policy = 'default'",
+        "CREATE TABLE workbench.u (a DateTime) ENGINE = MergeTree ORDER BY a TTL a + INTERVAL 1 DAY TO DISK 'raw'",
+        "CREATE TABLE workbench.u (a String DEFAULT file('/etc/passwd')) ENGINE = Memory",
+        "CREATE TABLE workbench.u (a String MATERIALIZED dictGet('d', 'x', 1)) ENGINE = Memory",
+        "CREATE TABLE workbench.u (a String DEFAULT 'a text') ENGINE = Memory",
+        "CREATE TABLE workbench.u (a Enum8('a text' = 1)) ENGINE = Memory",
+        "CREATE TABLE workbench.u (a String COMMENT 'a text') ENGINE = Memory",
+        "CREATE TABLE workbench.u (a String) ENGINE = Memory COMMENT 'a text'",
+        "CREATE TABLE workbench.u (a String CODEC(AES_128_GCM_SIV)) ENGINE = MergeTree ORDER BY a",
+        "CREATE TABLE workbench.u (a UInt8, PROJECTION p (SELECT a)) ENGINE = MergeTree ORDER BY a",
+        "CREATE TABLE workbench.u (a UInt8 DEFAULT (SELECT 1)) ENGINE = Memory",
+        "CREATE TABLE workbench.u AS invigil.web_hits",
+        "CREATE TABLE workbench.u AS invigil.web_hits ENGINE = Memory",
+        "CREATE TABLE workbench.u CLONE AS invigil.web_hits ENGINE = MergeTree ORDER BY time",
+        "CREATE TABLE workbench.u AS file('/etc/passwd')",
+        "CREATE TABLE workbench.u (a UInt8) AS file('/etc/passwd')",
+        "CREATE TABLE workbench.u ON CLUSTER c (a UInt8) ENGINE = Memory",
+        "CREATE TABLE workbench.u UUID '00000000-0000-0000-0000-000000000001' (a UInt8) ENGINE = Memory",
+        "CREATE TABLE workbench.`../u` (a UInt8) ENGINE = Memory",
+        "CREATE TABLE `workbench.u`.v (a UInt8) ENGINE = Memory",
+        "CREATE TABLE workbench.u ENGINE = Memory AS SELECT path FROM invigil.web_hits",
+        "CREATE TABLE workbench.u ENGINE = Memory AS SELECT * FROM invigil.web_hits",
+        "CREATE TABLE workbench.u ENGINE = Memory AS SELECT * FROM file('/etc/passwd')",
+        "CREATE VIEW workbench.u AS SELECT search_terms AS s FROM invigil.web_hits",
+        "CREATE VIEW workbench.u AS SELECT host FROM invigil.web_hits WHERE host = 'a.example'",
+        "CREATE VIEW workbench.u SQL SECURITY NONE AS SELECT 1",
+        "CREATE MATERIALIZED VIEW workbench.u TO workbench.t AS SELECT host AS a FROM invigil.web_hits",
+        "CREATE MATERIALIZED VIEW workbench.u ENGINE = Memory AS SELECT host FROM invigil.web_hits",
+        "CREATE WINDOW VIEW workbench.u ENGINE = Memory AS SELECT 1",
+        "CREATE VIEW invigil.u AS SELECT 1",
+        "CREATE OR REPLACE VIEW invigil.v_web_hits AS SELECT 1",
+        "CREATE OR REPLACE TABLE invigil.web_hits (a UInt8) ENGINE = Memory",
+        "REPLACE TABLE workbench.t (a UInt8) ENGINE = Memory",
+        "CREATE DATABASE other",
+        "CREATE FUNCTION f AS x -> x",
+        "CREATE DICTIONARY workbench.d (a UInt64) PRIMARY KEY a SOURCE(FILE(path '/etc/passwd' format 'CSV')) LAYOUT(FLAT())",
+        "CREATE TEMPORARY TABLE t (a UInt8) ENGINE = File(CSV)",
+        "ATTACH TABLE workbench.u FROM '/etc' (a UInt8) ENGINE = File(CSV)",
+        "INSERT INTO web_hits (host) VALUES ('x')",
+        "INSERT INTO invigil.web_hits (host) FORMAT CSV\nx\n",
+        "INSERT INTO FUNCTION file('/tmp/invigil-forbidden', 'CSV', 'a String') FORMAT CSV\nx\n",
+        "INSERT INTO TABLE FUNCTION remote('127.0.0.1', workbench, t) VALUES ('x')",
+        "INSERT INTO workbench.t FROM INFILE '/etc/passwd' FORMAT LineAsString",
+        "INSERT INTO workbench.t SETTINGS input_format_values_interpret_expressions = 1 VALUES (file('/etc/passwd'))",
+        "INSERT INTO workbench.t SELECT path FROM invigil.web_hits",
+        "INSERT INTO workbench.t SELECT * FROM file('/etc/passwd', LineAsString)",
+        "INSERT INTO workbench.t (* EXCEPT a) FORMAT CSV\nx\n",
+        "WITH (SELECT any(path) FROM invigil.web_hits) AS p INSERT INTO workbench.t SELECT p",
+        "DROP TABLE invigil.web_hits",
+        "DROP TABLE web_hits",
+        "DROP TABLE workbench.t, invigil.web_hits",
+        "DROP DATABASE workbench",
+        "DROP TABLE workbench.t ON CLUSTER c",
+        "DROP VIEW invigil.v_web_hits",
+        "TRUNCATE TABLE invigil.web_hits",
+        "TRUNCATE ALL TABLES FROM workbench",
+        "DETACH TABLE workbench.t",
+        "UNDROP TABLE workbench.t",
+        "ALTER TABLE workbench.t ADD COLUMN b UInt8",
+        "ALTER TABLE workbench.t ATTACH PARTITION ID 'x' FROM invigil.web_hits",
+        "RENAME TABLE workbench.t TO invigil.t",
+        "EXCHANGE TABLES workbench.t AND invigil.web_hits",
+        "OPTIMIZE TABLE workbench.t",
+    ] {
+        let said = served.ask("work", sql);
+        assert!(
+            [497, 36, 62, 164, 456].contains(&said.code()),
+            "{sql}: {}",
+            said.text()
+        );
+    }
+    let said = served.ask(
+        "work",
+        "INSERT INTO workbench.t VALUES (file('/etc/passwd'))",
+    );
+    assert_ne!(said.status(), "200", "an expression was evaluated");
+    let said = served.said(
+        "work",
+        "",
+        "param_t=web_hits&param_d=invigil",
+        b"INSERT INTO {d:Identifier}.{t:Identifier} (host) VALUES ('x')",
+    );
+    assert_ne!(said.status(), "200", "{}", said.text());
+    let mut wire = TcpStream::connect(served.address).unwrap();
+    wire.write_all(b"GET /?query=DROP+TABLE+workbench.t HTTP/1.0\r\nX-ClickHouse-Key: the key of work, long enough\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    wire.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("Code: 497"), "{answer}");
+    for sql in [
+        "CREATE TABLE workbench.u (a UInt8) ENGINE = Memory",
+        "DROP TABLE workbench.t",
+        "INSERT INTO workbench.t VALUES ('x')",
+    ] {
+        assert_eq!(served.ask("ask", sql).code(), 497, "{sql}");
+    }
+    assert_eq!(
+        served.answers("ask", "SELECT count() FROM workbench.t"),
+        "0\n"
+    );
+    assert_eq!(served.answers("ask", "SELECT count() FROM web_hits"), "2\n");
+    assert!(!std::path::Path::new("/tmp/invigil-forbidden").exists());
+    // Definitions lie in clear: nothing of a text came into one.
+    let planted = |word: &str| crate::store::tests::at_rest::holds(served.folder.path(), word);
+    assert!(!planted("a text") && !planted("a.example"));
+}
+
+#[test]
+fn a_session_keeps_what_was_said_for_its_own_key_alone() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let say = |name: &str, id: &str, sql: &str| {
+        served.said(
+            name,
+            "",
+            &format!("session_id={id}&session_timeout=3600"),
+            sql.as_bytes(),
+        )
+    };
+    assert_eq!(say("ask", "s", "SET max_block_size = 77").status(), "200");
+    assert_eq!(say("ask", "s", "USE workbench").status(), "200");
+    let now = "SELECT getSetting('max_block_size'), currentDatabase()";
+    let refused = say("ask", "s", "SET readonly = 0");
+    assert!([36, 497].contains(&refused.code()), "{}", refused.text());
+    for sql in [
+        "SET allow_introspection_functions = 1",
+        "USE system",
+        "USE default",
+    ] {
+        assert_eq!(say("ask", "s", sql).code(), 497, "{sql}");
+    }
+    let tables = say(
+        "ask",
+        "s",
+        "SELECT count() FROM system.settings WHERE name = 'max_block_size' AND value = '77'",
+    );
+    assert_eq!(tables.text(), "1\n", "{now}");
+    assert_eq!(
+        say("ask", "s", "SELECT 1 FROM web_hits").code(),
+        60,
+        "it was told to USE another"
+    );
+    let other = say(
+        "work",
+        "s",
+        "SELECT count() FROM system.settings WHERE name = 'max_block_size' AND value = '77'",
+    );
+    assert_eq!(other.text(), "0\n", "a session of another key");
+    assert_eq!(
+        say("ask", "s", "SET max_block_size = DEFAULT").status(),
+        "200"
+    );
+    let gone = say(
+        "ask",
+        "s",
+        "SELECT count() FROM system.settings WHERE name = 'max_block_size' AND value = '77'",
+    );
+    assert_eq!(gone.text(), "0\n");
+
+    let work = |sql: &str| {
+        let said = served.said(
+            "work",
+            "",
+            "session_id=w&database=workbench",
+            sql.as_bytes(),
+        );
+        assert_eq!(said.status(), "200", "{sql}: {}", said.text());
+        said.text()
+    };
+    work("CREATE TEMPORARY TABLE tt (a UInt64)");
+    work("INSERT INTO tt VALUES (1), (2)");
+    work("INSERT INTO tt SELECT number FROM numbers(3)");
+    assert_eq!(work("SELECT count() FROM tt"), "5\n");
+    assert_eq!(
+        work("SELECT count() FROM tt SETTINGS max_block_size = 5"),
+        "5\n"
+    );
+    let said = served.said(
+        "work",
+        "",
+        "session_id=v&database=workbench",
+        b"SELECT count() FROM tt",
+    );
+    assert_eq!(said.code(), 60);
+    let said = served.said(
+        "work",
+        "",
+        "session_id=w&database=workbench",
+        b"SELECT * FROM file('/etc/passwd')",
+    );
+    assert_eq!(
+        said.code(),
+        497,
+        "a session with tables is judged like any other"
+    );
+    assert_eq!(
+        served
+            .ask("work", "CREATE TEMPORARY TABLE tt (a UInt64)")
+            .code(),
+        36
+    );
+    work("DROP TEMPORARY TABLE tt");
+
+    let slow = served.wire(
+        "ask",
+        "",
+        "session_id=s",
+        b"SELECT sum(sipHash64(number)) FROM numbers(100000000000)",
+    );
+    served.within_ten_seconds(1);
+    assert_eq!(say("ask", "s", "SELECT 1").code(), 373);
+    drop(slow);
+    served.within_ten_seconds(0);
+    let said = served.said("ask", "", "session_id=nobody&session_check=1", b"SELECT 1");
+    assert_eq!(said.code(), 372);
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_statement() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    // Before the first byte, in the midst of a GROUP BY.
+    let sql =
+        b"SELECT count() FROM (SELECT number % 50000000 AS k FROM numbers(20000000000) GROUP BY k)";
+    let wire = served.wire("ask", "", "", sql);
+    served.within_ten_seconds(1);
+    drop(wire);
+    served.within_ten_seconds(0);
+    // Between two pieces, as the client does not read on.
+    let mut wire = served.wire(
+        "ask",
+        "",
+        "max_result_rows=10000000&default_format=JSON",
+        b"SELECT number, toString(number) FROM numbers(9000000)",
+    );
+    let mut first = [0; 1000];
+    wire.read_exact(&mut first).unwrap();
+    assert_eq!(served.running(), 1);
+    drop(wire);
+    served.within_ten_seconds(0);
+    // And its turn is free again.
+    assert_eq!(served.answers("ask", "SELECT 1"), "1\n");
+}
+
+#[test]
+fn each_guest_has_limits() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let long = "SELECT sum(sipHash64(number)) FROM numbers(100000000000)";
+    let said = served.ask("small", long);
+    assert_eq!(
+        (said.code(), said.status()),
+        (159, "408"),
+        "{}",
+        said.text()
+    );
+    let said = served.said("small", "", "max_execution_time=100", long.as_bytes());
+    assert_eq!(said.code(), 159);
+    let said = served.ask(
+        "small",
+        "SELECT count() FROM (SELECT number AS k FROM numbers(100000000) GROUP BY k)",
+    );
+    assert_eq!(
+        (said.code(), said.status()),
+        (241, "500"),
+        "{}",
+        said.text()
+    );
+    let said = served.ask("small", "SELECT number FROM numbers(1001)");
+    assert_eq!(said.code(), 396, "{}", said.text());
+    let said = served.ask(
+        "small",
+        "SELECT number FROM numbers(1001) SETTINGS max_result_rows = 5000",
+    );
+    assert_eq!(said.code(), 396, "{}", said.text());
+    // One at once: the next waits for its turn, in vain.
+    let keys = [key(
+        "one",
+        Role::Ask,
+        Limits {
+            at_once: 1,
+            ..Limits::default()
+        },
+    )];
+    let address = served
+        .serving
+        .listen("127.0.0.1:0".parse().unwrap(), &keys, None)
+        .unwrap();
+    let at = |body: &str| {
+        let mut wire = TcpStream::connect(address).unwrap();
+        write!(wire, "POST / HTTP/1.0\r\nX-ClickHouse-Key: the key of one, long enough\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        wire
+    };
+    let slow = at(long);
+    served.within_ten_seconds(1);
+    let mut answer = String::new();
+    at("SELECT 1").read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("Code: 202"), "{answer}");
+    // Another key is not kept waiting by it.
+    assert_eq!(served.answers("ask", "SELECT 1"), "1\n");
+    drop(slow);
+    served.within_ten_seconds(0);
+
+    let said = served.ask("old", "SELECT 1");
+    assert_eq!((said.code(), said.status()), (516, "401"));
+    let said = served.said("ask", "", "password=secret", b"SELECT 1");
+    assert!(said.text().contains("logs"), "{}", said.text());
+}
+
+#[test]
+fn answers_are_packed_and_told_of() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let rows = b"SELECT number FROM numbers(100000)";
+    let plain = served.said("ask", "", "", rows);
+    for (accept, coding) in [
+        ("gzip", "gzip"),
+        ("deflate", "deflate"),
+        ("gzip, zstd", "zstd"),
+        ("lz4, gzip", "lz4"),
+    ] {
+        let header = format!("Accept-Encoding: {accept}\r\n");
+        let said = served.said("ask", &header, "enable_http_compression=1", rows);
+        assert!(
+            said.has(&format!("content-encoding: {coding}")),
+            "{}",
+            said.head
+        );
+        assert!(said.body.len() < plain.body.len());
+        assert!(decoded_in_test(coding, &said.body) == plain.body);
+        assert!(
+            !served
+                .said("ask", &header, "", rows)
+                .has("content-encoding")
+        );
+        // What fails later is marked within it.
+        let said = served.said(
+            "ask",
+            &header,
+            "enable_http_compression=1",
+            b"SELECT number, intDiv(1, 9000000 - number) FROM numbers(9500000)",
+        );
+        assert!(
+            said.has("content-encoding"),
+            "{} {}",
+            said.head,
+            said.text()
+        );
+        let text = String::from_utf8(decoded_in_test(coding, &said.body)).unwrap();
+        assert!(said.has("x-clickhouse-exception-tag") && text.ends_with("__exception__\r\n"));
+        assert!(text.contains("Code: 153"));
+    }
+    let said = served.said("ask", "", "wait_end_of_query=1", rows);
+    for figure in [
+        "\"read_rows\":\"100000\"",
+        "\"result_rows\":\"100000\"",
+        "\"elapsed_ns\":\"",
+    ] {
+        assert!(said.has(figure), "{}", said.head);
+    }
+    for header in [
+        "x-clickhouse-timezone: utc",
+        "x-clickhouse-server-display-name: invigil",
+        "x-clickhouse-format: tabseparated",
+    ] {
+        assert!(said.has(header), "{}", said.head);
+    }
+    let late = b"SELECT number, intDiv(1, 100000 - number) FROM numbers(200000)";
+    let said = served.said("ask", "", "wait_end_of_query=1", late);
+    assert_eq!((said.code(), said.status()), (153, "500"));
+    let said = served.said(
+        "ask",
+        "",
+        "wait_end_of_query=1",
+        b"SELECT number, number FROM numbers(4000000)",
+    );
+    assert!(said.has("x-invigil-sent-after: 16777216"), "{}", said.head);
+    assert!(said.status() == "200" && said.body.ends_with(b"3999999\t3999999\n"));
+    served.within_ten_seconds(0);
+    for format in [
+        "JSON",
+        "JSONCompact",
+        "Parquet",
+        "ArrowStream",
+        "Native",
+        "XML",
+    ] {
+        let address = format!("default_format={format}");
+        let said = served.said(
+            "ask",
+            "",
+            &address,
+            b"SELECT number, toString(number) FROM numbers(300000)",
+        );
+        assert!(
+            said.status() == "200" && said.body.len() > 100_000,
+            "{format}: {}",
+            said.head
+        );
+        match format {
+            "JSON" => {
+                let json: serde_json::Value = serde_json::from_slice(&said.body).unwrap();
+                assert_eq!(json["rows"], 300_000);
+            }
+            "Parquet" => assert!(said.body.ends_with(b"PAR1")),
+            _ => {}
+        }
+    }
+    let said = served.said("ask", "Content-Encoding: snappy\r\n", "", b"x");
+    assert_eq!(said.code(), 36);
+    // A bomb is read as far as a statement may be long, and no further.
+    let bomb = coded_in_test("zstd", &vec![b' '; 64 << 20]);
+    let said = served.said("ask", "Content-Encoding: zstd\r\n", "", &bomb);
+    assert!(
+        bomb.len() < 100_000 && said.text().contains("too long"),
+        "{}",
+        said.text()
+    );
+}
