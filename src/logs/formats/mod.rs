@@ -63,25 +63,22 @@ mod windows_security;
 mod zeek;
 mod zscaler;
 
-/// Every format, in the order in which ties of likeness are broken: layouts that are a special case of another stand before it.
+/// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
     &cisco_wsa::CISCO_WSA,
     &barracuda::BARRACUDA,
-    &bind_query::BIND_QUERY,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
     &dante::DANTE,
-    &dnsmasq::Dnsmasq,
     &e2guardian::E2GUARDIAN,
     &exchange::Exchange,
     &exim::Exim,
     &forcepoint::FORCEPOINT,
     &fortigate::FORTIGATE,
-    &freeradius_log::FREERADIUS_LOG,
     &haproxy::HAPROXY,
     &iptables::IPTABLES,
     &adguard_home::ADGUARD_HOME,
