@@ -62,11 +62,11 @@ mod zscaler;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
+    &cisco_wsa::CISCO_WSA,
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
     &checkpoint::CHECKPOINT,
     &cisco_asa::CISCO_ASA,
-    &cisco_wsa::CISCO_WSA,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
     &e2guardian::E2GUARDIAN,
