@@ -128,7 +128,7 @@ impl<'a> Formats<'a> {
             };
             let lines = logs::SAMPLE_LINES;
             self.context.tell(format!(
-                "{name} is read as {}: {share} % of its first {lines} lines are{next}",
+                "{name} is read as {}: {share} % of its first lines ({lines} at most) are{next}",
                 format.name()
             ));
         }

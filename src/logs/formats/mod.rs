@@ -65,6 +65,7 @@ mod zscaler;
 
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
+    &cisco_wsa::CISCO_WSA,
     &squid_native::SquidNative,
     &squid_combined::SquidCombined,
     &cisco_wsa::CISCO_WSA,
