@@ -184,6 +184,17 @@ impl RowsOf {
         });
     }
 
+    /// Takes rows away that are among these.
+    pub fn take(&mut self, other: RowsOf) {
+        self.rows = self.rows.saturating_sub(other.rows);
+        self.places = self.places.wrapping_sub(other.places) & u64::from(u32::MAX);
+    }
+
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        *self == RowsOf::default()
+    }
+
     /// Adds the rows of another batch.
     pub fn add_all(&mut self, other: RowsOf) {
         self.rows += other.rows;
@@ -421,6 +432,26 @@ pub struct Deletion {
     /// What was due and is kept by a hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptByHold>,
+    /// The same by batch, or by source where rows are not told apart by batch; so that what is lost beyond is found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<DeletedOf>,
+}
+
+/// What of one batch, or of a whole source, is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedOf {
+    /// The source.
+    #[serde(with = "source")]
+    pub source: SourceId,
+    /// Number of the batch's first frame; 0 for a whole source.
+    pub first_frame: u64,
+    /// Number of its last; 0 for a whole source.
+    pub last_frame: u64,
+    /// What goes: rows, or 1 for a batch of originals.
+    pub gone: RowsOf,
+    /// What was due of it and stays.
+    #[serde(default, skip_serializing_if = "RowsOf::is_none")]
+    pub kept: RowsOf,
 }
 
 /// What of one month is deleted.
@@ -455,6 +486,9 @@ pub struct Deleted {
     /// Whether the deletion was finished by a later run.
     #[serde(default)]
     pub resumed: bool,
+    /// What went by batch or source, where a later run finished: holds may have come or ended meanwhile. Else as announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Vec<DeletedOf>>,
 }
 
 /// A legal hold was placed.

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::ledger::{Act, BatchIngested, FrameNonces, FrameProofs, RowsOf, SourceClosed};
+use crate::ledger::{
+    Act, BatchIngested, DeletedOf, Deletion, FrameNonces, FrameProofs, RowsOf, SourceClosed,
+};
 use crate::record::{EVENT_TABLES, REGISTER_TABLES, SourceId, SourceKind, Table, Timestamp};
 use crate::store::{Params, Sql, Store, check};
 
@@ -45,6 +47,8 @@ pub enum FaultKind {
     OriginalsSurplus,
     /// The sums of a source's end are not those of its batches.
     Sums,
+    /// A deletion was announced and has not been finished: `invigil store retain` does.
+    DeletionUnfinished,
 }
 
 /// One place in which something does not agree.
@@ -65,6 +69,10 @@ pub struct Fault {
     /// How many there are.
     pub found: u64,
 }
+
+/// What becomes of rows that go; and how a deletion of originals is called.
+const DELETED: &str = "deleted";
+const ORIGINALS: &str = "originals";
 
 /// Up to here means up to the end: the ledger writes no whole number beyond it.
 pub const END: u64 = (1 << 53) - 1;
@@ -91,8 +99,22 @@ pub(super) struct Told {
     pub(super) format: String,
     pub(super) opened: Timestamp,
     pub(super) batches: Vec<BatchIngested>,
+    /// The entry of each batch.
+    entries: Vec<u64>,
+    /// What was deleted, by table; originals under their own word.
+    gone: BTreeMap<String, Vec<Gone>>,
+    /// The tables, and originals, of which a deletion was announced and not finished.
+    unfinished: BTreeSet<String>,
     /// The last end, when it was, and how many batches there were by then.
     pub(super) closed: Option<(SourceClosed, Timestamp, usize)>,
+}
+
+/// What was deleted of a source at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Gone {
+    /// The entry that announced it: what was stored later is not meant.
+    begun: u64,
+    of: DeletedOf,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +156,7 @@ impl FaultKind {
             FaultKind::OriginalsChanged => "originals_changed",
             FaultKind::OriginalsSurplus => "originals_surplus",
             FaultKind::Sums => "sums",
+            FaultKind::DeletionUnfinished => "deletion_unfinished",
         }
     }
 }
@@ -183,6 +206,11 @@ impl StoreCheck<'_> {
         for (source, told) in &before {
             self.originals(*source, told, &mut faults)?;
             faults.extend(sums(*source, told));
+            for table in &told.unfinished {
+                let fault = Fault::of(FaultKind::DeletionUnfinished, *source);
+                let table = crate::record::table(table).map_or(ORIGINALS, |table| table.name);
+                faults.push(fault.counting(table, 0, 0));
+            }
         }
         self.originals_of_strangers(&before, &mut faults)?;
         // What changed meanwhile was compared with what is over.
@@ -214,6 +242,7 @@ impl StoreCheck<'_> {
     /// What the ledger says, by source.
     pub(super) fn told(&self) -> Result<BTreeMap<SourceId, Told>, PipelineError> {
         let mut all: BTreeMap<SourceId, Told> = BTreeMap::new();
+        let mut unfinished: BTreeMap<u64, Deletion> = BTreeMap::new();
         for entry in self.deposit.ledger.entries()? {
             match entry.act {
                 Act::SourceOpened(opened) => {
@@ -227,12 +256,33 @@ impl StoreCheck<'_> {
                     told.kind = SourceKind::parse(&batch.kind);
                     told.format.clone_from(&batch.format);
                     told.batches.push(batch);
+                    told.entries.push(entry.index);
+                }
+                // Emptied rows stay, and are counted as before.
+                Act::DeletionBegun(deletion) if deletion.fate == DELETED => {
+                    unfinished.insert(entry.index, deletion);
+                }
+                Act::Deleted(deleted) if deleted.what.fate == DELETED => {
+                    unfinished.remove(&deleted.begun);
+                    let what = deleted.what;
+                    for of in deleted.of.unwrap_or(what.of) {
+                        let gone = &mut all.entry(of.source).or_default().gone;
+                        let begun = deleted.begun;
+                        let of_table = gone.entry(what.table.clone()).or_default();
+                        of_table.push(Gone { begun, of });
+                    }
                 }
                 Act::SourceClosed(closed) => {
                     let told = all.entry(closed.source).or_default();
                     told.closed = Some((closed, entry.time, told.batches.len()));
                 }
                 _ => {}
+            }
+        }
+        for deletion in unfinished.into_values() {
+            for of in &deletion.of {
+                let told = all.entry(of.source).or_default();
+                told.unfinished.insert(deletion.table.clone());
             }
         }
         Ok(all)
@@ -288,7 +338,8 @@ impl StoreCheck<'_> {
         for (source, told) in all {
             let found = found.remove(source).unwrap_or_default();
             let expected = told.rows(table, is_register);
-            if found == expected || !told.says_rows() {
+            // What is half gone is compared when it has gone.
+            if found == expected || !told.says_rows() || told.unfinished.contains(table.name) {
                 continue;
             }
             let before = faults.len();
@@ -315,7 +366,7 @@ impl StoreCheck<'_> {
         told: &Told,
         faults: &mut Vec<Fault>,
     ) -> Result<(), PipelineError> {
-        if !told.keeps_originals() {
+        if !told.keeps_originals() || told.unfinished.contains(ORIGINALS) {
             return Ok(());
         }
         let kept = self.deposit.originals.batches(source)?;
@@ -329,6 +380,9 @@ impl StoreCheck<'_> {
             let mut there = kept
                 .iter()
                 .filter(|(first, last)| *first == batch.first_frame && *last <= batch.last_frame);
+            if told.has_no_original(batch) {
+                continue;
+            }
             // Where a crash left a shorter one beside it, that one is left over.
             let Some((first, last)) = there.next_back() else {
                 faults.push(fault(FaultKind::OriginalsMissing));
@@ -368,18 +422,64 @@ impl StoreCheck<'_> {
     }
 }
 
+impl Gone {
+    fn is_of(&self, batch: &BatchIngested) -> bool {
+        (self.of.first_frame, self.of.last_frame) == (batch.first_frame, batch.last_frame)
+    }
+}
+
 impl Told {
     /// The rows that the source should have in a table. A register has those of its last import.
     fn rows(&self, table: &Table, is_register: bool) -> RowsOf {
         let mut all = RowsOf::default();
         let of_table = |batch: &BatchIngested| batch.rows.get(table.name).copied();
-        if is_register {
-            return self.batches.last().and_then(of_table).unwrap_or_default();
+        let since = match is_register {
+            true => {
+                all = self.batches.last().and_then(of_table).unwrap_or_default();
+                self.entries.last().copied().unwrap_or_default()
+            }
+            false => 0,
+        };
+        if !is_register {
+            for of in self.batches.iter().filter_map(of_table) {
+                all.add_all(of);
+            }
         }
-        for of in self.batches.iter().filter_map(of_table) {
-            all.add_all(of);
+        for gone in self.gone(table.name).filter(|gone| gone.begun >= since) {
+            all.take(gone.of.gone);
         }
         all
+    }
+
+    /// The rows that a batch should have in a table: those that it had, without those that were deleted.
+    pub(super) fn rows_of(&self, batch: &BatchIngested, table: &Table) -> RowsOf {
+        let mut rows = batch.rows.get(table.name).copied().unwrap_or_default();
+        for gone in self.gone(table.name).filter(|gone| gone.is_of(batch)) {
+            rows.take(gone.of.gone);
+        }
+        rows
+    }
+
+    /// The entry of a batch.
+    pub(super) fn entry_of(&self, batch: &BatchIngested) -> Option<u64> {
+        let mut batches = self.batches.iter().zip(&self.entries);
+        let (_, entry) = batches.find(|(one, _)| *one == batch)?;
+        Some(*entry)
+    }
+
+    fn gone(&self, table: &str) -> impl Iterator<Item = &Gone> {
+        self.gone.get(table).into_iter().flatten()
+    }
+
+    /// Whether the originals of a batch were deleted, and the batch was not stored again since, as a register is.
+    fn has_no_original(&self, batch: &BatchIngested) -> bool {
+        let batches = self.batches.iter().zip(&self.entries);
+        let same = batches.filter(|(one, _)| {
+            (one.first_frame, one.last_frame) == (batch.first_frame, batch.last_frame)
+        });
+        let stored = same.map(|(_, entry)| *entry).max().unwrap_or_default();
+        self.gone(ORIGINALS)
+            .any(|gone| gone.is_of(batch) && gone.begun > stored)
     }
 
     /// Whether all of its batches say how many rows they have; those of an early release do not.
@@ -428,7 +528,7 @@ fn by_batch(
         if batch.first_frame > next {
             ask(next, batch.first_frame - 1, RowsOf::default())?;
         }
-        let expected = batch.rows.get(table.name).copied().unwrap_or_default();
+        let expected = told.rows_of(batch, table);
         ask(batch.first_frame, batch.last_frame, expected)?;
         next = batch.last_frame + 1;
     }

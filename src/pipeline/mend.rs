@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::classify::ListIndex;
-use crate::ledger::{Act, BatchIngested, Mended};
+use crate::ledger::{Act, BatchIngested, Hold, Mended, RowsOf, holds};
 use crate::logs::{Framer, LogFormat, Position, SourceSettings};
 use crate::record::{Counts, Table};
 use crate::store::Params;
@@ -49,14 +49,7 @@ impl StoreCheck<'_> {
             mended.extend(waited.cloned());
         }
         let all = self.told()?;
-        // What was deleted on purpose must not come back out of its originals.
-        let is_deletion = |word: &str| matches!(word, "deletion_begun" | "deleted");
-        let mut entries = self.deposit.ledger.entries()?;
-        let were_deleted = entries.any(|entry| is_deletion(entry.act.word()));
         for fault in faults {
-            if were_deleted && fault.kind == FaultKind::RowsMissing {
-                continue;
-            }
             let told = all.get(&fault.source);
             let done = match (fault.kind, told) {
                 (FaultKind::RowsMissing | FaultKind::RowsSurplus, Some(told)) => {
@@ -64,7 +57,7 @@ impl StoreCheck<'_> {
                 }
                 (FaultKind::SourceRow, Some(told)) => self.source_row(fault, told)?,
                 (FaultKind::SourceUnknown, None) => self.stranger(fault)?,
-                (FaultKind::OriginalsSurplus, _) => {
+                (FaultKind::OriginalsSurplus, told) if !self.are_held(fault, told)? => {
                     self.note(fault, 0)?;
                     let originals = self.deposit.originals;
                     originals.remove(fault.source, fault.first, fault.last)?;
@@ -77,6 +70,18 @@ impl StoreCheck<'_> {
             }
         }
         Ok(mended)
+    }
+
+    /// Whether a hold may keep originals that were deleted, and are there.
+    fn are_held(&self, fault: &Fault, told: Option<&Told>) -> Result<bool, PipelineError> {
+        let mut batches = told.into_iter().flat_map(|told| &told.batches);
+        let of_it = |batch: &&BatchIngested| {
+            (batch.first_frame, batch.last_frame) == (fault.first, fault.last)
+        };
+        match batches.find(of_it) {
+            Some(batch) => self.may_be_held(batch),
+            None => Ok(false),
+        }
     }
 
     fn note(&self, fault: &Fault, rows: u64) -> Result<(), PipelineError> {
@@ -115,17 +120,29 @@ impl StoreCheck<'_> {
             self.take_away(table, fault)?;
             return Ok(true);
         };
+        let expected = told.rows_of(batch, table);
+        if expected.is_none() && fault.kind == FaultKind::RowsSurplus {
+            // All of it was deleted, and stands again; what somebody may have laid a hold on since stays.
+            if self.may_be_held(batch)? {
+                return Ok(false);
+            }
+            self.note(fault, fault.found)?;
+            self.take_away(table, fault)?;
+            return Ok(true);
+        }
         let Some(mut made) = self.made_again(batch, told, with)? else {
             return Ok(false);
         };
-        made.rows.retain(|name, _| *name == table.name);
+        let Some(rows) = self.without_deleted(&made, batch, table, expected)? else {
+            return Ok(false);
+        };
+        made.rows = [(table.name, (table, rows))].into();
         with.names.keep()?;
         self.note(fault, fault.expected.abs_diff(fault.found))?;
         // The store may still know the token under which the rows came first, and would take them for stored.
         made.import = Some(format!(":mended {}", self.deposit.ledger.head().size));
         self.deposit.rows(made.clone(), true)?;
         let store = self.deposit.store.store()?;
-        let expected = batch.rows.get(table.name).copied().unwrap_or_default();
         let found = rows_between(&store, table, fault.source, fault.first, fault.last)?;
         if found != expected {
             self.take_away(table, fault)?;
@@ -133,6 +150,38 @@ impl StoreCheck<'_> {
             self.deposit.rows(made, false)?;
         }
         Ok(true)
+    }
+
+    /// The rows of a batch that was made again, without what was deleted of them for its age; nothing if that does not
+    /// come out as the ledger has it, or if it can not be told from what a hold keeps.
+    fn without_deleted(
+        &self,
+        made: &Prepared,
+        batch: &BatchIngested,
+        table: &'static Table,
+        expected: RowsOf,
+    ) -> Result<Option<Vec<u8>>, PipelineError> {
+        let Some((_, all)) = made.rows.get(table.name) else {
+            return Ok(None);
+        };
+        let lines = Lines::of(self.deposit.ledger.entries()?);
+        let Some((rows, told, was_emptied)) = lines.without_past(table, all) else {
+            return Ok(None);
+        };
+        if was_emptied && self.may_be_held(batch)? {
+            return Ok(None);
+        }
+        Ok((told == expected).then_some(rows))
+    }
+
+    /// Whether a hold meets the time of a batch.
+    fn may_be_held(&self, batch: &BatchIngested) -> Result<bool, PipelineError> {
+        let holds = holds(self.deposit.ledger.entries()?, (self.deposit.now)());
+        let (Some(first), Some(last)) = (batch.first_time, batch.last_time) else {
+            return Ok(holds.iter().any(Hold::is_active));
+        };
+        let meets = |hold: &Hold| hold.placed.from <= last && first < hold.placed.to;
+        Ok(holds.iter().any(|hold| hold.is_active() && meets(hold)))
     }
 
     fn take_away(&self, table: &Table, fault: &Fault) -> Result<(), PipelineError> {
@@ -216,8 +265,11 @@ impl StoreCheck<'_> {
             settings: &settings,
             lists: with.lists,
             told_to_stop: ToldToStop::default(),
-            // What was deleted for its age does not come back.
-            lines: Lines::of(self.deposit.ledger.entries()?),
+            // What was deleted by then was left out then; what was deleted since is taken out afterwards.
+            lines: Lines::of(self.deposit.ledger.entries()?.filter(|entry| {
+                told.entry_of(batch)
+                    .is_none_or(|stored| entry.index < stored)
+            })),
         };
         let Some(mut framer) = frames_up_to(self.deposit.originals, batch, told, format)? else {
             return Ok(None);

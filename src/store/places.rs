@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::error::StoreError;
 use super::open::Store;
 use super::sql::{Params, Sql};
-use crate::record::{SourceId, Table, Timestamp};
+use crate::record::{Class, SourceId, Table, Timestamp};
 
 /// How much of a batch's rows the store has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,21 @@ pub fn placed_rows(table: &Table, rows: &[u8]) -> Option<Vec<PlacedRow>> {
         });
     }
     Some(placed)
+}
+
+/// A row of a table with nothing in its columns of content, all of which are texts; nothing if it is no such row.
+pub fn without_content(table: &Table, row: &[u8]) -> Option<Vec<u8>> {
+    let (place, mut rest) = row.split_at_checked(28)?;
+    let mut emptied = place.to_vec();
+    for column in table.columns {
+        let after = Shape::of(column.store_type)?.skip(rest)?;
+        match column.class {
+            Class::Content => emptied.push(0),
+            _ => emptied.extend_from_slice(rest.get(..rest.len() - after.len())?),
+        }
+        rest = after;
+    }
+    rest.is_empty().then_some(emptied)
 }
 
 /// The name of the first column that holds a moment.

@@ -56,6 +56,23 @@ pub struct DueMonth {
     pub digest: String,
 }
 
+/// What of one batch is due.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct DueOf {
+    /// The source, by its digits.
+    pub source: String,
+    /// The batch's first frame.
+    pub first: u64,
+    /// Rows that go.
+    pub gone: u64,
+    /// The sum over their places.
+    pub gone_places: u64,
+    /// Rows that a hold keeps.
+    pub kept: u64,
+    /// The sum over theirs.
+    pub kept_places: u64,
+}
+
 /// What a hold keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct HeldRows {
@@ -89,6 +106,23 @@ impl Store {
     /// What is due of a table, by month, in order.
     pub fn due(&self, due: &Due<'_>) -> Result<Vec<DueMonth>, StoreError> {
         self.rows_of(DUE, due, due.params().text("salt", due.salt))
+    }
+
+    /// What of a table is due by source; or of one source by its batches, which begin at these frames.
+    pub fn due_by_batch(
+        &self,
+        due: &Due<'_>,
+        of: Option<(SourceId, &[u64])>,
+    ) -> Result<Vec<DueOf>, StoreError> {
+        let (source, starts) = match of {
+            Some((source, starts)) => (source.to_string(), starts),
+            None => (String::new(), &[0][..]),
+        };
+        let params = due
+            .params()
+            .text("source", &source)
+            .numbers("starts", starts.iter().copied());
+        self.rows_of(DUE_BY_BATCH, due, params)
     }
 
     /// How many of the rows that are due each hold keeps.
@@ -303,6 +337,10 @@ impl Due<'_> {
         if sql == DELETE || sql == EMPTY {
             text.push_str(WAITED_FOR);
         }
+        if !is_register {
+            // Of a line that was imported again, the newest alone counts; of anything else, each row.
+            text = text.replace("{table:Identifier} FINAL", "{table:Identifier}");
+        }
         if !self.covers.is_empty() {
             text = text.replace("0 /* held */", &format!("notEmpty({holds})"));
             text = text.replace("[toUInt64(0)] /* covers */", &holds);
@@ -402,6 +440,7 @@ macro_rules! files {
 
 files! {
     DUE "retention/due"
+    DUE_BY_BATCH "retention/due_by_batch"
     HELD "retention/held"
     DELETE "retention/delete"
     EMPTY "retention/empty"

@@ -50,7 +50,7 @@ pub(crate) fn store_of(home: &Home) -> Here {
 }
 
 /// What the check says: exit code, then the words of its faults.
-fn faults(home: &Home, arguments: &[&str]) -> (Option<i32>, Vec<String>, Vec<String>) {
+pub(crate) fn faults(home: &Home, arguments: &[&str]) -> (Option<i32>, Vec<String>, Vec<String>) {
     let output = home.run(&[&["--json", "store", "check"], arguments].concat());
     let said: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));

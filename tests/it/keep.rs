@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use invigil::store::{Params, Sql};
 use serde_json::Value;
 
+use crate::check::{faults, store_of};
 use crate::home::Home;
+use crate::once::ledger_of;
 
 /// The moment at which things are due in these tests: 90 days before it is 3 July, 180 days 4 April, 210 days 5 March 2020.
 const AT: &str = "2020-10-01T12:00:00Z";
@@ -87,6 +90,66 @@ fn what_has_had_its_time_goes_is_proved_and_does_not_come_back() {
     assert_eq!(home.ingest(&recent).stored, 0);
 }
 
+const SPOIL_AFTER: &[(Sql, &str)] = &[
+    (
+        Sql::embedded(
+            "test/of_june",
+            "ALTER TABLE web_hits DELETE WHERE time > '2020-05-01 00:00:00' AND frame % 3 = 1 SETTINGS mutations_sync = 2",
+        ),
+        "rows_missing web_hits",
+    ),
+    (
+        Sql::embedded(
+            "test/back",
+            "INSERT INTO web_hits SELECT * REPLACE (toDateTime64('2020-01-10 12:00:00', 6, 'UTC') AS time, toFixedString(unhex({source:String}), 16) AS source_id, toUInt64(7) AS frame) FROM web_hits LIMIT 1",
+        ),
+        "rows_surplus web_hits",
+    ),
+    (
+        Sql::embedded(
+            "test/some_of_a_month_that_was_cut",
+            "ALTER TABLE web_hits DELETE WHERE time < '2020-05-01 00:00:00' SETTINGS mutations_sync = 2",
+        ),
+        "rows_missing web_hits",
+    ),
+];
+
+#[test]
+fn the_check_knows_what_was_deleted_and_finds_what_is_lost_or_back() {
+    let Some(home) = Home::with_engine("check after retention") else {
+        return;
+    };
+    old_log(&home);
+    recent_log(&home);
+    retain(&home, 0, &[]);
+    assert_eq!(faults(&home, &[]), (Some(0), vec![], vec![]));
+    let old = ledger_of(&home).batches(None).unwrap()[0].1.source;
+    let stored = || (hits(&home, "1"), content(&home));
+    let (before, of_april) = (stored(), hits(&home, "time < '2020-05-01 00:00:00'"));
+    assert_eq!(of_april, 1, "the younger side of the line");
+    for (spoil, fault) in SPOIL_AFTER {
+        let params = match spoil.text().contains("{source") {
+            true => Params::new().text("source", &old.to_string()),
+            false => Params::new(),
+        };
+        store_of(&home).run(*spoil, &params).unwrap();
+        let named = vec![(*fault).to_owned()];
+        let (code, found, _) = faults(&home, &[]);
+        assert_eq!((code, &found), (Some(3), &named), "{}", spoil.id());
+        let (code, left, mended) = faults(&home, &["--mend"]);
+        let is_lost_for_good = spoil.id() == "test/some_of_a_month_that_was_cut";
+        if is_lost_for_good {
+            // Its originals hold content, and went.
+            assert_eq!((code, left, mended), (Some(3), named, vec![]));
+            break;
+        }
+        assert_eq!((code, left), (Some(0), vec![]), "{}", spoil.id());
+        assert_eq!(mended, named, "{}", spoil.id());
+        assert_eq!(stored(), before, "{}", spoil.id());
+    }
+    home.ends(0, &["ledger", "verify"]);
+}
+
 #[test]
 fn a_hold_keeps_its_rows_their_lines_and_the_name_until_it_ends() {
     let Some(home) = Home::with_engine("holds") else {
@@ -154,6 +217,7 @@ fn a_hold_keeps_its_rows_their_lines_and_the_name_until_it_ends() {
     );
     assert_eq!(content(&home), "11");
     assert_eq!(gone_again(&home), 0);
+    assert_eq!(faults(&home, &["--mend"]), (Some(0), vec![], vec![]));
 
     let list = home.ends(0, &["hold", "list", "--json"]);
     assert!(
@@ -185,6 +249,7 @@ fn a_hold_keeps_its_rows_their_lines_and_the_name_until_it_ends() {
     );
     let report = retain(&home, 0, &[]);
     assert_eq!(hits(&home, "1"), 1);
+    assert_eq!(faults(&home, &[]), (Some(0), vec![], vec![]));
     let gone = gone(&report);
     assert!(gone.contains(&("web_hits", "deleted", 11)), "{gone:?}");
     assert!(gone.contains(&("originals", "deleted", 1)) && gone.contains(&("names", "deleted", 1)));

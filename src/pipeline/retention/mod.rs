@@ -4,6 +4,7 @@
 //! is counted to be gone; one that a crash broke off is finished by the next run. Lines are drawn from a moment that is
 //! passed in, at midnight UTC, and are met by the data's own times.
 
+mod by_batch;
 mod holds;
 mod originals;
 mod periods;
@@ -17,10 +18,11 @@ use std::path::Path;
 pub use periods::Periods;
 pub use run::{Gone, Outcome};
 
-use crate::ledger::{Act, Entry, Ledger, LedgerError};
+use crate::ledger::{Act, Entry, Ledger, LedgerError, RowsOf};
 use crate::record::{EVENT_TABLES, SourceId, Table, Timestamp};
 use crate::store::names::NamesError;
 use crate::store::originals::{Originals, OriginalsError};
+use crate::store::places::{placed_rows, without_content};
 use crate::store::{Store, StoreError};
 
 /// What retention works on.
@@ -107,7 +109,10 @@ pub enum RetentionError {
 
 /// From which moment on rows of a table are stored: what is older was deleted for its age, and does not come back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lines(BTreeMap<String, Timestamp>);
+pub struct Lines {
+    rows: BTreeMap<String, Timestamp>,
+    content: BTreeMap<String, Timestamp>,
+}
 
 impl Lines {
     /// As the ledger tells: what a deletion has announced counts.
@@ -121,8 +126,12 @@ impl Lines {
                 .iter()
                 .any(|table| table.name == deletion.table);
             // Rejects go with their source and not by their time.
-            if is_table && deletion.fate == "deleted" && deletion.table != "rejects" {
-                let line = lines.0.entry(deletion.table).or_insert(deletion.until);
+            if is_table && deletion.table != "rejects" {
+                let lines = match deletion.fate.as_str() {
+                    "deleted" => &mut lines.rows,
+                    _ => &mut lines.content,
+                };
+                let line = lines.entry(deletion.table).or_insert(deletion.until);
                 *line = (*line).max(deletion.until);
             }
         }
@@ -131,10 +140,37 @@ impl Lines {
 
     /// Whether a row of this table with this time was due before it came.
     pub fn is_past(&self, table: &Table, time: Option<Timestamp>) -> bool {
-        match (self.0.get(table.name), time) {
+        match (self.rows.get(table.name), time) {
             (Some(line), Some(time)) => time < *line,
             _ => false,
         }
+    }
+
+    /// Rows of a table that are made again: those past the line left out, and emptied where content is past its own.
+    /// Says how many there are, and whether content was taken out. None if they are not rows of the table.
+    pub fn without_past(&self, table: &Table, rows: &[u8]) -> Option<(Vec<u8>, RowsOf, bool)> {
+        let mut left = Vec::new();
+        let mut told = RowsOf::default();
+        let mut was_emptied = false;
+        for row in placed_rows(table, rows)? {
+            let time = Timestamp::from_micros(row.time);
+            if self.is_past(table, Some(time)) {
+                continue;
+            }
+            told.add(row.frame, row.ordinal);
+            let bytes = rows.get(row.bytes)?;
+            if self
+                .content
+                .get(table.name)
+                .is_some_and(|line| time < *line)
+            {
+                left.extend(without_content(table, bytes)?);
+                was_emptied = true;
+            } else {
+                left.extend_from_slice(bytes);
+            }
+        }
+        Some((left, told, was_emptied))
     }
 }
 
@@ -147,6 +183,7 @@ struct KnownBatch {
     format: String,
     first_frame: u64,
     last_frame: u64,
+    frames: u64,
     first: Timestamp,
     last: Timestamp,
     entered: Timestamp,
@@ -165,6 +202,7 @@ fn known_batches(ledger: &Ledger) -> Result<Vec<KnownBatch>, LedgerError> {
             format: batch.format,
             first_frame: batch.first_frame,
             last_frame: batch.last_frame,
+            frames: batch.frames,
             entered: entry.time,
             root: batch.root,
         }),

@@ -39,7 +39,7 @@ pub struct Outcome {
 
 /// One kind of thing that can be due.
 #[derive(Clone, Debug)]
-enum Kind {
+pub(super) enum Kind {
     /// Rows of a table.
     Rows(&'static Table),
     /// Columns of content of a table.
@@ -196,11 +196,19 @@ impl Keeper<'_> {
                 rows: left.deletion.rows,
             });
         }
+        let of = match resumed && !survey.deletion.of.is_empty() {
+            true => Some(self.truly_gone(kind, &survey.deletion)?),
+            false => None,
+        };
+        let rows = of
+            .as_ref()
+            .map_or(rows, |of| of.iter().map(|one| one.gone.rows).sum());
         let act = Act::Deleted(Deleted {
             begun,
             what: survey.deletion.clone(),
             rows,
             resumed,
+            of,
         });
         let entry = self.ledger.append((self.now)(), &act, None)?;
         Ok(Gone {
@@ -266,6 +274,7 @@ impl Keeper<'_> {
             digest: Digest::default(),
             months: Vec::new(),
             kept: Vec::new(),
+            of: Vec::new(),
         };
         let work = match kind {
             Kind::Rows(_) | Kind::Content(_) => {
@@ -320,6 +329,7 @@ impl Keeper<'_> {
         }
         if deletion.rows > 0 {
             deletion.digest = Digest::of(&[&digests]);
+            deletion.of = self.by_batch(kind, deletion.until, chunks, covers)?;
         }
         deletion.kept = kept_of(held);
         Ok(Work::Months(all))
@@ -339,6 +349,7 @@ impl Keeper<'_> {
                 Some(hold) => *held.entry(hold).or_default() += 1,
                 None => {
                     deletion.rows += 1;
+                    deletion.of.push(super::by_batch::of_originals(&due.batch));
                     roots.extend_from_slice(&due.batch.index.to_be_bytes());
                     roots.extend_from_slice(&due.batch.root.0);
                 }
@@ -496,7 +507,7 @@ fn kind_of(deletion: &Deletion) -> Option<Kind> {
 }
 
 /// What is asked of the store for a kind; none for what is not in the store.
-fn due<'a>(
+pub(super) fn due<'a>(
     kind: &Kind,
     until: Timestamp,
     sources: &'a [SourceId],
@@ -531,4 +542,4 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// So many sources fit into one statement.
-const SOURCES_AT_ONCE: usize = 500;
+pub(super) const SOURCES_AT_ONCE: usize = 500;

@@ -102,6 +102,7 @@ impl Scene {
             digest: Digest([7; 32]),
             months: Vec::new(),
             kept: Vec::new(),
+            of: Vec::new(),
         };
         let act = Act::DeletionBegun(deletion);
         self.ledger.append(now(), &act, None).unwrap()
