@@ -5,4 +5,3 @@
 -- why: rows that no batch covers, or that stand twice, would be counted and shown
 ALTER TABLE {table:Identifier} DELETE
 WHERE source_id = toFixedString(unhex({source:String}), 16) AND frame BETWEEN {first:UInt64} AND {last:UInt64}
-SETTINGS mutations_sync = 2

@@ -5,4 +5,3 @@
 -- why: what nobody read must not be counted
 ALTER TABLE sources DELETE
 WHERE source_id = toFixedString(unhex({source:String}), 16)
-SETTINGS mutations_sync = 2

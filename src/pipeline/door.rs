@@ -14,11 +14,11 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens the store. One that is away is asked again later; one that can not be had at all is an error.
+    /// Opens the store. One that may be waited for is asked again later; any other that can not be had is an error.
     pub fn open(settings: StoreSettings) -> Result<Door, StoreError> {
         let store = match Store::open(&settings) {
             Ok(store) => Some(store),
-            Err(error) if error.is_away() => None,
+            Err(error) if error.may_be_waited_for() => None,
             Err(error) => return Err(error),
         };
         Ok(Door {
@@ -33,6 +33,15 @@ impl Door {
         Door {
             settings: StoreSettings::Server(Server::at("http://127.0.0.1:1", None, None, None)),
             store: Mutex::new(Some(store)),
+        }
+    }
+
+    /// Whether what the store says is a reason to wait: once it has been open, whatever keeps it from taking rows is;
+    /// until then it may be another than was meant.
+    pub fn may_be_waited_for(&self, error: &StoreError) -> bool {
+        match self.is_closed() {
+            true => error.may_be_waited_for(),
+            false => error.is_away(),
         }
     }
 

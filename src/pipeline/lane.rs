@@ -243,7 +243,7 @@ impl<'a> Lane<'a> {
         let known = self.known.as_deref().filter(|_| is_doubtful);
         match self.deposit.enter(thing, known) {
             Ok(()) => {}
-            Err(PipelineError::Store(error)) if error.is_away() => {
+            Err(PipelineError::Store(error)) if self.deposit.store.may_be_waited_for(&error) => {
                 self.left.reason = error.to_string();
                 self.patience.lost();
                 self.doubtful = self.doubtful.max(1);

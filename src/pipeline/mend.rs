@@ -191,7 +191,7 @@ impl StoreCheck<'_> {
             .number("first", fault.first)
             .number("last", fault.last);
         let store = self.deposit.store.store()?;
-        Ok(store.run(statement("store/mend_rows")?, &params)?)
+        Ok(store.run_and_wait(statement("store/mend_rows")?, &params)?)
     }
 
     /// Rows of a source that the ledger does not know.
@@ -200,7 +200,7 @@ impl StoreCheck<'_> {
         if fault.table == "sources" {
             let store = self.deposit.store.store()?;
             let params = Params::new().text("source", &fault.source.to_string());
-            store.run(statement("store/mend_source")?, &params)?;
+            store.run_and_wait(statement("store/mend_source")?, &params)?;
             return Ok(true);
         }
         let Some(table) = crate::record::table(fault.table) else {

@@ -178,6 +178,17 @@ impl StoreError {
         self.outlook() != Outlook::Hopeless
     }
 
+    /// Whether rows may wait for a store that says this when it is opened: it comes back by itself, or
+    /// with room. A wrong password or certificate, rights that were never given: somebody has to hear of these at once.
+    pub fn may_be_waited_for(&self) -> bool {
+        let is_full_folder = match self {
+            StoreError::Folder { source, .. }
+            | StoreError::Engine(EngineError::Folder { source, .. }) => is_full(source),
+            _ => false,
+        };
+        self.is_worth_another_try() || self.is_out_of_room() || is_full_folder
+    }
+
     /// What a failure means for what comes next.
     fn outlook(&self) -> Outlook {
         match self {

@@ -125,6 +125,17 @@ impl Store {
         self.rows_of(DUE_BY_BATCH, due, params)
     }
 
+    /// Runs a statement that changes rows, and waits until they are changed.
+    pub fn run_and_wait(&self, sql: Sql, params: &Params) -> Result<(), StoreError> {
+        let text = format!("{}{WAITED_FOR}", sql.text());
+        let call = Call {
+            what: sql.id(),
+            sql: &text,
+            params,
+        };
+        self.caller()?.ask(&call, "Null", &mut |_| Ok(()))
+    }
+
     /// How many of the rows that are due each hold keeps.
     pub fn held(&self, due: &Due<'_>) -> Result<Vec<HeldRows>, StoreError> {
         if due.covers.is_empty() {

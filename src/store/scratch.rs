@@ -74,15 +74,12 @@ impl StandIn {
 
     /// Settings for whoever has all rights there.
     pub(crate) fn settings(&self) -> Server {
-        Server {
-            compressed: false,
-            ..Server::at(
-                &self.url,
-                Some(own::USER),
-                Some(own::word(&KEY)),
-                Some("elsewhere"),
-            )
-        }
+        Server::at(
+            &self.url,
+            Some(own::USER),
+            Some(own::word(&KEY)),
+            Some("elsewhere"),
+        )
     }
 
     /// From now on nobody answers at the address, and what is under way breaks off.

@@ -65,7 +65,7 @@ impl StandIn {
         let password = home.path("password");
         std::fs::write(&password, format!("{word}\n")).unwrap();
         let text = format!(
-            "[store]\nurl = \"http://{}\"\nuser = \"invigil\"\npassword_file = {password:?}\ndatabase = \"region\"\ncompress = false\n",
+            "[store]\nurl = \"http://{}\"\nuser = \"invigil\"\npassword_file = {password:?}\ndatabase = \"region\"\n",
             self.address
         );
         home.configured(&text)

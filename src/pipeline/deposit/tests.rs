@@ -83,6 +83,8 @@ fn source(kind: SourceKind) -> OpenSource {
     }
 }
 
+mod moods;
+
 /// A store that nobody answers for.
 fn away() -> Door {
     Door::open(StoreSettings::Server(Server::at(
