@@ -44,6 +44,24 @@ fn backed_up(test: &str) -> Option<(Home, PathBuf, PathBuf)> {
     let log = home.path("access.log");
     std::fs::write(&log, lines(0, 300)).unwrap();
     home.ingest(&log);
+    home.ends(
+        0,
+        &[
+            "hold",
+            "add",
+            "--everything",
+            "--from",
+            "2026-01-01T00:00:00Z",
+            "--to",
+            "2026-02-01T00:00:00Z",
+            "--until",
+            "2099-01-01T00:00:00Z",
+            "--case",
+            "planted-case",
+            "--reason",
+            "planted-reason",
+        ],
+    );
     let (identity, recipient) = identity(&home);
     let set = home.path("sets/first");
     std::fs::create_dir(home.path("sets")).unwrap();
@@ -116,6 +134,10 @@ fn what_was_backed_up_is_restored_elsewhere_with_its_keys_and_goes_on() {
         let start = line.rsplit_once(',').unwrap().0;
         assert!(restored.contains(start), "{start} in {restored}");
     }
+    // The originals are those of the ledger, and the hold holds.
+    assert_eq!(run(&["store", "check"]).status.code(), Some(0));
+    let holds = run(&["hold", "list", "--json", "--reveal"]).stdout;
+    assert!(String::from_utf8_lossy(&holds).contains("planted-reason"));
     // The log has grown since: its ten new lines are stored, once.
     for stored in [10, 0] {
         let counts = home.path("counts.json");
@@ -147,8 +169,9 @@ fn nothing_of_a_set_is_in_clear_and_without_the_identity_it_stays_shut() {
         .find(|path| path.ends_with("secret.key"))
         .unwrap();
     let secret = std::fs::read(secret).unwrap();
-    let words: [&[u8]; 4] = [
+    let words: [&[u8]; 5] = [
         b"planted.pupil",
+        b"planted-reason",
         b"planted-host",
         b"source_opened\":",
         secret.trim_ascii(),
@@ -319,7 +342,7 @@ fn rows(home: &Home, more: &[&str]) -> String {
 }
 
 /// An age identity in a file, and its public key.
-fn identity(home: &Home) -> (PathBuf, String) {
+pub(crate) fn identity(home: &Home) -> (PathBuf, String) {
     let (text, recipient) = identity_text(1);
     let path = home.path("recovery.txt");
     std::fs::write(&path, text).unwrap();
@@ -342,7 +365,7 @@ fn identity_text(which: usize) -> (String, String) {
     made[which - 1].clone()
 }
 
-fn walk(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();

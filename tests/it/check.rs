@@ -68,7 +68,7 @@ pub(crate) fn faults(home: &Home, arguments: &[&str]) -> (Option<i32>, Vec<Strin
     (output.status.code(), words("faults"), words("mended"))
 }
 
-const SPOIL: &[Sql] = &[
+pub(crate) const SPOIL: &[Sql] = &[
     Sql::embedded(
         "test/lost",
         "ALTER TABLE web_hits DELETE WHERE frame % 7 = 3 SETTINGS mutations_sync = 2",

@@ -6,11 +6,13 @@ use invigil::store::{Params, Sql};
 use serde_json::Value;
 
 use crate::check::{faults, store_of};
-use crate::home::Home;
+use crate::home::{Home, region};
 use crate::once::ledger_of;
+use crate::server::{found_below, only_folder};
+use crate::stories::{all_are_found, fill};
 
 /// The moment at which things are due in these tests: 90 days before it is 3 July, 180 days 4 April, 210 days 5 March 2020.
-const AT: &str = "2020-10-01T12:00:00Z";
+pub(crate) const AT: &str = "2020-10-01T12:00:00Z";
 
 /// 2020-01-10, 2020-04-02, 2020-04-06, 2020-06-01, 2020-09-01, each at noon.
 const JANUARY: u64 = 1_578_657_600;
@@ -256,6 +258,82 @@ fn a_hold_keeps_its_rows_their_lines_and_the_name_until_it_ends() {
 }
 
 #[test]
+fn holds_on_an_establishment_and_on_everything_keep_and_a_package_outlives_what_it_was_made_of() {
+    let Some(home) = Home::with_engine("holds on a school") else {
+        return;
+    };
+    let home = home.configured("[retention]\nfindings = 30\n");
+    fill(&home);
+    all_are_found(&home);
+    let (out, request) = (home.path("evidence"), region("requests/police.toml"));
+    std::fs::create_dir(&out).unwrap();
+    let (request, folder) = (request.to_str().unwrap(), out.to_str().unwrap());
+    home.ends(
+        0,
+        &[
+            "evidence",
+            "export",
+            "--request",
+            request,
+            "--out",
+            folder,
+            "--keep-folder",
+        ],
+    );
+    let package = only_folder(&out);
+    let signer = found_below(&home.path("keys"), "signer.pub");
+    let (package, signer) = (package.to_str().unwrap(), signer.to_str().unwrap());
+    let number = |sql: &str| -> u64 {
+        let out = home.ends(0, &["query", "--sql", sql, "--to", "csv"]);
+        out.lines().last().unwrap().parse().unwrap()
+    };
+    let counts = || {
+        [
+            "SELECT count() FROM v_web_hits WHERE establishment = 'hawthorn'",
+            "SELECT count() FROM v_web_hits WHERE establishment != 'hawthorn'",
+            "SELECT count() FROM findings WHERE establishment = 'hawthorn'",
+            "SELECT count() FROM findings WHERE establishment != 'hawthorn'",
+        ]
+        .map(number)
+    };
+    let hold = |on: &[&str]| -> String {
+        let rest = [
+            "--from",
+            "2026-01-01T00:00:00Z",
+            "--to",
+            "2026-07-01T00:00:00Z",
+            "--until",
+            "2099-01-01T00:00:00Z",
+            "--case",
+            "planted-case",
+            "--reason",
+            "planted-reason",
+        ];
+        let all = [&["hold", "add"], on, &rest[..]].concat();
+        home.ends(0, &all).trim().to_owned()
+    };
+    let end = |number: &str| home.ends(0, &["hold", "end", number, "--reason", "closed"]);
+    let retain = || {
+        home.ends(0, &["store", "retain", "--until", "2026-11-20T00:00:00Z"]);
+        assert_eq!(faults(&home, &["--mend"]), (Some(0), vec![], vec![]));
+        home.ends(0, &["evidence", "verify", package, "--signer", signer]);
+        home.ends(0, &["ledger", "verify"]);
+    };
+    let before = counts();
+    assert!(before.iter().all(|rows| *rows > 0), "{before:?}");
+    let everything = hold(&["--everything"]);
+    retain();
+    assert_eq!(counts(), before);
+    end(&everything);
+    let school = hold(&["--establishment", "hawthorn"]);
+    retain();
+    assert_eq!(counts(), [before[0], 0, before[2], 0]);
+    end(&school);
+    retain();
+    assert_eq!(counts(), [0; 4]);
+}
+
+#[test]
 fn what_is_not_due_yet_and_periods_that_contradict_each_other_are_refused() {
     let home = Home::without_engine();
     let refused = |arguments: &[&str]| {
@@ -272,7 +350,7 @@ fn what_is_not_due_yet_and_periods_that_contradict_each_other_are_refused() {
 }
 
 /// Thirty requests of January, ten of them of an account; one of either side of the line of April; one bad line.
-fn old_log(home: &Home) -> PathBuf {
+pub(crate) fn old_log(home: &Home) -> PathBuf {
     let mut text: String = (0..30)
         .map(|n| line(JANUARY + n, n, if n < 10 { "old.pupil" } else { "-" }))
         .collect();
@@ -291,7 +369,7 @@ fn old_log(home: &Home) -> PathBuf {
 }
 
 /// Ten requests of June, whose content is due, and twenty of September.
-fn recent_log(home: &Home) -> PathBuf {
+pub(crate) fn recent_log(home: &Home) -> PathBuf {
     let text: String = (0..10)
         .map(|n| line(JUNE + n, n, "pupil"))
         .chain((0..20).map(|n| line(SEPTEMBER + n, n, "pupil")))
@@ -308,7 +386,7 @@ fn line(time: u64, n: u64, account: &str) -> String {
     )
 }
 
-fn retain(home: &Home, code: i32, more: &[&str]) -> Value {
+pub(crate) fn retain(home: &Home, code: i32, more: &[&str]) -> Value {
     let all = [&["--json", "store", "retain", "--until", AT], more].concat();
     serde_json::from_str(&home.ends(code, &all)).unwrap()
 }
@@ -328,11 +406,11 @@ fn gone(report: &Value) -> Vec<(&str, &str, u64)> {
         .collect()
 }
 
-fn gone_again(home: &Home) -> usize {
+pub(crate) fn gone_again(home: &Home) -> usize {
     retain(home, 0, &[])["gone"].as_array().unwrap().len()
 }
 
-fn hits(home: &Home, which: &str) -> u64 {
+pub(crate) fn hits(home: &Home, which: &str) -> u64 {
     let sql = format!("SELECT count() AS n FROM web_hits WHERE {which}");
     home.ends(0, &["query", "--sql", &sql, "--to", "csv"])
         .lines()
@@ -343,7 +421,7 @@ fn hits(home: &Home, which: &str) -> u64 {
 }
 
 /// How many requests have a path still.
-fn content(home: &Home) -> String {
+pub(crate) fn content(home: &Home) -> String {
     let sql = "SELECT count() AS n FROM web_hits WHERE path != ''";
     let out = home.ends(
         0,
@@ -361,7 +439,7 @@ fn content(home: &Home) -> String {
     out.lines().last().unwrap().to_owned()
 }
 
-fn ledger(home: &Home) -> Vec<Value> {
+pub(crate) fn ledger(home: &Home) -> Vec<Value> {
     serde_json::from_str(&home.ends(0, &["ledger", "show", "--json"])).unwrap()
 }
 

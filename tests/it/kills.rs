@@ -137,7 +137,7 @@ struct Tally {
 }
 
 /// Whether the program was still at work when its kill came.
-fn killed_after(home: &Home, arguments: &[&str], moment: Duration) -> bool {
+pub(crate) fn killed_after(home: &Home, arguments: &[&str], moment: Duration) -> bool {
     let mut running = home
         .command(arguments)
         .stderr(Stdio::null())
@@ -162,7 +162,7 @@ fn killed_after(home: &Home, arguments: &[&str], moment: Duration) -> bool {
     clippy::disallowed_methods,
     reason = "a test measures how fast this machine is"
 )]
-fn time_of(home: &Home, arguments: &[&str]) -> Duration {
+pub(crate) fn time_of(home: &Home, arguments: &[&str]) -> Duration {
     let since = Instant::now();
     home.ends(0, arguments);
     since.elapsed()
@@ -248,7 +248,7 @@ impl Random {
 
     /// A moment within the first third of a time: what one life has stored the next need not, so that all of the work
     /// comes under the kills.
-    fn moment(&mut self, whole: Duration) -> Duration {
+    pub(crate) fn moment(&mut self, whole: Duration) -> Duration {
         let micros = u64::try_from(whole.as_micros()).unwrap() / 3;
         Duration::from_micros(self.next(micros.max(1)))
     }

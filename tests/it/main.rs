@@ -12,6 +12,7 @@
 mod address;
 mod again;
 mod backup;
+mod broken_off;
 mod check;
 mod clients;
 mod durable;

@@ -185,14 +185,14 @@ fn a_server_that_is_away_is_said_and_its_lines_are_stored_once_when_it_is_back()
     assert!(count.ends_with("50,50\n"), "{count}");
 }
 
-fn only_folder(parent: &Path) -> PathBuf {
+pub(crate) fn only_folder(parent: &Path) -> PathBuf {
     let mut entries = std::fs::read_dir(parent).unwrap();
     let entry = entries.next().unwrap().unwrap().path();
     assert!(entries.next().is_none());
     entry
 }
 
-fn found_below(folder: &Path, name: &str) -> PathBuf {
+pub(crate) fn found_below(folder: &Path, name: &str) -> PathBuf {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
