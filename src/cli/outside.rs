@@ -47,7 +47,13 @@ impl InLedger {
         let salt = random_salt()?;
         let params = serde_json::to_string(question.params)?;
         let parts = [salt.as_bytes(), b"\n", question.sql.as_bytes(), b"\n"];
-        let digest = Digest::of(&[parts.concat().as_slice(), params.as_bytes()]);
+        let under = serde_json::to_string(&(question.database, question.settings))?;
+        let digest = Digest::of(&[
+            parts.concat().as_slice(),
+            params.as_bytes(),
+            b"\n",
+            under.as_bytes(),
+        ]);
         let query = match question.changes {
             true => "sql_in_workbench",
             false => "sql_from_outside",
@@ -59,8 +65,13 @@ impl InLedger {
             who: Some(question.who.to_owned()),
             tables: question.tables.to_vec(),
         });
-        let private =
-            serde_json::json!({ "salt": salt, "sql": question.sql, "params": question.params });
+        let private = serde_json::json!({
+            "salt": salt,
+            "sql": question.sql,
+            "params": question.params,
+            "database": question.database,
+            "settings": question.settings,
+        });
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = match &mut *ledger {
             Some(ledger) => ledger,

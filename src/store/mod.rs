@@ -170,7 +170,7 @@ impl Store {
         let canonical = self.text_of(allow::WRITE_BACK, &question)?;
         let canonical = canonical.trim_end_matches('\n');
         let tree = self.text_of(&allow::ask_tree(canonical), &Params::new())?;
-        allow::judge(&tree, content)?;
+        allow::judge(canonical, &tree, content)?;
         let params = Params::new();
         let call = Call {
             what: TYPED_IN,

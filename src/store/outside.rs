@@ -33,6 +33,10 @@ pub struct Question<'a> {
     pub sql: &'a str,
     /// Its parameters.
     pub params: &'a [(String, String)],
+    /// Where its bare names are looked up.
+    pub database: &'a str,
+    /// The settings it runs under, which may cut its answer short.
+    pub settings: &'a [(String, String)],
     /// The tables it names.
     pub tables: &'a [String],
     /// Whether it changes something in the workbench.

@@ -173,6 +173,8 @@ impl Witness for Remembering {
             "{} {:?} {}",
             question.who, question.tables, question.changes
         );
+        let names = |name: &str| question.settings.iter().any(|(known, _)| known == name);
+        assert!(!question.database.is_empty() && names("max_result_rows"));
         let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
         entered.push(entry);
         Ok(())

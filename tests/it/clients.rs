@@ -156,6 +156,20 @@ def fails(code, run):
         assert 'ode: ' + str(code) in str(error), error
     else:
         raise SystemExit('no error ' + str(code))
+def broken(columns, at):
+    sql = 'SELECT %s FROM numbers(%d)' % (columns, at + 500000)
+    def streamed():
+        with c.query_row_block_stream(sql) as stream:
+            for _ in stream:
+                pass
+    fails(153, lambda: c.query(sql).result_rows)
+    fails(153, streamed)
+    # As bytes, it is at least not whole.
+    try:
+        c.raw_query(sql, fmt='CSV')
+    except Error:
+        return
+    raise SystemExit('taken for whole: ' + sql)
 for compress in (False, 'lz4', 'zstd', 'gzip'):
     c = client(compress=compress)
     c.command('DROP TABLE IF EXISTS t')
@@ -169,6 +183,10 @@ for compress in (False, 'lz4', 'zstd', 'gzip'):
     with c.query_rows_stream('SELECT number FROM numbers(2000000)') as stream:
         for n, row in zip(range(5), stream):
             assert row == (n,)
+    for at in (400000, 2600000):
+        # The client does not read its answer before it is asked for the rows.
+        broken('number, intDiv(1, %d - number)' % at, at)
+        broken("repeat('x', number %% 9), intDiv(1, %d - number)" % at, at)
     c.raw_insert('t', column_names=['a', 'b'], insert_block='1,x\n2,y\n', fmt='CSV')
     fails(60, lambda: c.command('SELECT 1 FROM nowhere'))
     fails(497, lambda: c.command('CREATE TABLE invigil.t (a UInt8) ENGINE = Memory'))

@@ -69,10 +69,10 @@ pub enum Refused {
 /// The tables that a statement names.
 pub(super) type Seen<'a> = BTreeSet<&'a str>;
 
-/// Judges a question by the tree that `EXPLAIN AST` gave.
-pub(super) fn judge(ast: &str, content: Content) -> Result<(), Refused> {
+/// Judges a question by what the parser wrote back and by the tree that `EXPLAIN AST` gave.
+pub(super) fn judge(canonical: &str, ast: &str, content: Content) -> Result<(), Refused> {
     let nodes = tree(ast).ok_or(Refused::Unclear)?;
-    judged_question(&nodes, content, &mut Seen::new())
+    judged_question(canonical, &nodes, content, &mut Seen::new())
 }
 
 /// What a statement from outside is, and the tables that it reads.
@@ -97,7 +97,7 @@ pub(super) fn judge_guest(
     let meaning = match work.filter(|_| changes) {
         Some(database) => work::judge(canonical, &nodes, database, &mut seen)?,
         None => {
-            judged_question(&nodes, Content::Masked, &mut seen)?;
+            judged_question(canonical, &nodes, Content::Masked, &mut seen)?;
             Meaning::Ask
         }
     };
@@ -108,6 +108,7 @@ pub(super) fn judge_guest(
 }
 
 fn judged_question<'a>(
+    canonical: &str,
     nodes: &[Node<'a>],
     content: Content,
     seen: &mut Seen<'a>,
@@ -124,8 +125,14 @@ fn judged_question<'a>(
         Content::Revealed => Ok(()),
         Content::Masked => {
             let holding = seen.iter().filter_map(|name| with_content(name));
+            let holding: Vec<_> = holding.collect();
+            if let Some(table) = holding.first().filter(|_| is_natural(canonical, nodes)) {
+                return Err(Refused::Content {
+                    column: "*".to_owned(),
+                    table: table.name,
+                });
+            }
             holding
-                .collect::<Vec<_>>()
                 .into_iter()
                 .try_for_each(|table| shows_nothing_of(table, nodes))
         }
@@ -137,9 +144,21 @@ pub(super) fn holds_records(table: &str) -> bool {
     !table.starts_with("system.")
 }
 
-/// What a table is called in the ledger: ours by name, a guest's own by where it is.
-pub(super) fn entered_as(table: &str) -> String {
-    let bare = table.strip_prefix("invigil.").unwrap_or(table);
+/// Whether tables are joined by all the names that they share: content too, and none of them is said. The tree does
+/// not tell `NATURAL`; it is a join without a condition, and a word that the parser writes in this one way.
+fn is_natural(canonical: &str, nodes: &[Node<'_>]) -> bool {
+    let bare = |(at, node): (usize, &Node<'_>)| {
+        node.kind == "TableJoin" && !nodes.iter().any(|other| other.parent == Some(at))
+    };
+    canonical.contains("NATURAL ") && nodes.iter().enumerate().any(bare)
+}
+
+/// What a table is called in the ledger: ours by name, a guest's own as another. A bare name is looked up in `database`.
+pub(super) fn entered_as(table: &str, database: &str) -> String {
+    let (database, bare) = table.split_once('.').unwrap_or((database, table));
+    if database != "invigil" {
+        return "another".to_owned();
+    }
     let ours = bare.strip_prefix("v_").unwrap_or(bare);
     match record::table(ours) {
         Some(_) => bare.to_owned(),

@@ -34,9 +34,9 @@ pub(super) fn judge<'a>(
             let (form, target, rest) = form_of(canonical, CREATES)?;
             let meaning = place(form, target, database)?;
             match form.what {
-                What::View if rest.starts_with("AS ") => view(nodes, seen)?,
+                What::View if rest.starts_with("AS ") => view(canonical, nodes, seen)?,
                 What::Table if rest.starts_with('(') || rest.starts_with("ENGINE = ") => {
-                    table(nodes, meaning, seen)?;
+                    table(canonical, nodes, meaning, seen)?;
                 }
                 _ => return Err(Refused::Part("this kind of definition")),
             }
@@ -55,7 +55,7 @@ pub(super) fn judge<'a>(
             if !known.iter().any(|word| rest.starts_with(word)) {
                 return Err(Refused::Part("this kind of insert"));
             }
-            insert(nodes, seen)?;
+            insert(canonical, nodes, seen)?;
             place(form, target, database)
         }
         kind => Err(Refused::Kind(kind.to_owned())),
@@ -158,7 +158,12 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// The definition of a table lies beside it as a text: no text of anybody may stand in it.
-fn table<'a>(nodes: &[Node<'a>], meaning: Meaning, seen: &mut Seen<'a>) -> Result<(), Refused> {
+fn table<'a>(
+    canonical: &str,
+    nodes: &[Node<'a>],
+    meaning: Meaning,
+    seen: &mut Seen<'a>,
+) -> Result<(), Refused> {
     let mut has_engine = meaning == Meaning::Temporary;
     for (at, node) in parts_of_root(nodes) {
         match node.kind {
@@ -168,7 +173,9 @@ fn table<'a>(nodes: &[Node<'a>], meaning: Meaning, seen: &mut Seen<'a>) -> Resul
                 storage(&below(nodes, at))?;
                 has_engine = true;
             }
-            "SelectWithUnionQuery" => judged_question(&below(nodes, at), Content::Masked, seen)?,
+            "SelectWithUnionQuery" => {
+                judged_question(canonical, &below(nodes, at), Content::Masked, seen)?
+            }
             "Function" => return Err(Refused::Function(node.name.to_owned())),
             _ => return Err(Refused::Part("this kind of definition")),
         }
@@ -180,14 +187,14 @@ fn table<'a>(nodes: &[Node<'a>], meaning: Meaning, seen: &mut Seen<'a>) -> Resul
 }
 
 /// The definition of a view lies beside the tables as a text.
-fn view<'a>(nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
+fn view<'a>(canonical: &str, nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
     for (at, node) in parts_of_root(nodes) {
         match node.kind {
             "Identifier" => {}
             "SelectWithUnionQuery" => {
                 let question = below(nodes, at);
                 question.iter().try_for_each(no_text)?;
-                judged_question(&question, Content::Masked, seen)?;
+                judged_question(canonical, &question, Content::Masked, seen)?;
             }
             _ => return Err(Refused::Part("this kind of definition")),
         }
@@ -195,7 +202,7 @@ fn view<'a>(nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
     Ok(())
 }
 
-fn insert<'a>(nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
+fn insert<'a>(canonical: &str, nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
     for (at, node) in parts_of_root(nodes) {
         match node.kind {
             "Identifier" => {}
@@ -206,7 +213,9 @@ fn insert<'a>(nodes: &[Node<'a>], seen: &mut Seen<'a>) -> Result<(), Refused> {
                     return Err(Refused::Part("columns that are not named"));
                 }
             }
-            "SelectWithUnionQuery" => judged_question(&below(nodes, at), Content::Masked, seen)?,
+            "SelectWithUnionQuery" => {
+                judged_question(canonical, &below(nodes, at), Content::Masked, seen)?
+            }
             "Function" => return Err(Refused::Function(node.name.to_owned())),
             "Set" => return Err(Refused::Part("SETTINGS within it")),
             "Literal" => return Err(Refused::Part("FROM INFILE")),

@@ -7,7 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
 
 /// How often a wire was empty.
 #[derive(Clone, Default)]
@@ -59,6 +63,30 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Counted<W> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.wire).poll_shutdown(context)
+    }
+}
+
+/// The socket, whose wires are counted as those of an address are.
+pub(super) struct CountedSocket(pub(super) UnixListener);
+
+impl Listener for CountedSocket {
+    type Io = Counted<UnixStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (wire, address) = Listener::accept(&mut self.0).await;
+        let flushes = Flushes::default();
+        (Counted { wire, flushes }, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, CountedSocket>> for Flushes {
+    fn connect_info(wire: IncomingStream<'_, CountedSocket>) -> Self {
+        wire.io().flushes.clone()
     }
 }
 

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::coding::Coding;
@@ -94,7 +95,7 @@ impl Front {
 
 async fn answer(
     State(front): State<Front>,
-    flushes: Option<Extension<Flushes>>,
+    ConnectInfo(flushes): ConnectInfo<Flushes>,
     method: Method,
     RawQuery(address): RawQuery,
     headers: HeaderMap,
@@ -114,7 +115,6 @@ async fn answer(
         }
     }
     let query_id = request.query_id.clone().unwrap_or_else(next_id);
-    let flushes = flushes.map(|Extension(flushes)| flushes);
     let outcome = told(
         front.engine,
         guest,
@@ -153,7 +153,7 @@ async fn told(
     method: &Method,
     headers: &HeaderMap,
     body: Body,
-    flushes: Option<Flushes>,
+    flushes: Flushes,
 ) -> Result<Response<Body>, EngineError> {
     let turn = match &guest {
         Some(guest) => Some(guest.admitted(engine.now()).await?),
@@ -167,8 +167,9 @@ async fn told(
         })?),
     };
     let boundary = text(header::CONTENT_TYPE)
-        .and_then(|value| value.strip_prefix("multipart/form-data"))
-        .and_then(|rest| rest.split_once("boundary="))
+        .and_then(|value| value.split_at_checked(FORM.len()))
+        .filter(|(kind, _)| kind.eq_ignore_ascii_case(FORM))
+        .and_then(|(_, rest)| rest.split_once("boundary="))
         .map(|(_, boundary)| boundary.trim_matches('"').to_owned());
     let packed = text(header::ACCEPT_ENCODING)
         .filter(|_| request.pack)
@@ -203,7 +204,7 @@ async fn told(
         let _turn = turn;
         job.run(body_of_job, start);
     });
-    let started = fed(body, pieces, started, is_guest.then_some(STALLED)).await?;
+    let started = fed(body, pieces, started, is_guest.then_some(SENDING)).await?;
     outgoing.response(started, running, waiting).await
 }
 
@@ -217,17 +218,28 @@ async fn fed(
 ) -> Result<Started, EngineError> {
     let pump = async move {
         let mut body = body.into_data_stream();
+        let (mut left, mut sent) = (patience, 0);
         loop {
-            let next = match patience {
+            let next = match &mut left {
                 None => body.next().await,
-                Some(patience) => match tokio::time::timeout(patience, body.next()).await {
-                    Ok(next) => next,
-                    // A sender that stops is one that broke off.
-                    Err(_) => return,
-                },
+                Some(left) => {
+                    let begun = Instant::now();
+                    let Ok(next) = tokio::time::timeout(*left, body.next()).await else {
+                        // A sender that stops, or drips, is one that broke off: he holds a seat.
+                        return;
+                    };
+                    *left = left.saturating_sub(begun.elapsed());
+                    next
+                }
             };
             match next {
-                Some(Ok(piece)) => drop(pieces.send(Some(piece)).await),
+                Some(Ok(piece)) => {
+                    sent += piece.len();
+                    if sent >= PACE {
+                        (left, sent) = (patience, 0);
+                    }
+                    drop(pieces.send(Some(piece)).await);
+                }
                 Some(Err(_)) => return,
                 None => return drop(pieces.send(None).await),
             }
@@ -254,7 +266,7 @@ struct Outgoing {
     blocks: bool,
     wait: bool,
     patience: Option<Duration>,
-    flushes: Option<Flushes>,
+    flushes: Flushes,
 }
 
 impl Outgoing {
@@ -356,7 +368,7 @@ fn streamed(
     first: Bytes,
     pieces: mpsc::Receiver<Piece>,
     waiting: Waiting,
-    flushes: Option<Flushes>,
+    flushes: Flushes,
 ) -> Body {
     let state = Some((pieces, waiting, flushes));
     let rest = futures_util::stream::unfold(state, |state| async {
@@ -368,10 +380,7 @@ fn streamed(
             None => std::io::Error::other("the answer is not complete"),
         };
         // Breaking off throws away what has not left yet.
-        match &flushes {
-            Some(flushes) => flushes.next().await,
-            None => tokio::time::sleep(BEFORE_BREAKING_OFF).await,
-        }
+        flushes.next().await;
         Some((Err(error), None))
     });
     let first = futures_util::stream::iter([Ok(first)]);
@@ -400,16 +409,21 @@ fn summary(figures: &Figures) -> String {
     format!("{{{}}}", all.join(","))
 }
 
-/// The word or key that a request brings, as ClickHouse's clients do or as a browser and Grafana do.
+/// The word or key that a request brings, as ClickHouse's clients do or as a browser and Grafana do. Whoever
+/// brings two is nobody: what stands between might have read the other.
 fn word(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
-    if let Some(word) = headers.get("X-ClickHouse-Key") {
-        return Some(Zeroizing::new(word.as_bytes().to_vec()));
+    let mut words = headers.get_all("X-ClickHouse-Key").iter();
+    let mut pairs = headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(word) = words.next() {
+        let alone = words.next().is_none();
+        return alone.then(|| Zeroizing::new(word.as_bytes().to_vec()));
     }
-    let pair = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Basic "))
-        .and_then(|pair| BASE64_STANDARD.decode(pair.trim()).ok())
+    let pair = pairs.next().filter(|_| pairs.next().is_none())?;
+    let (scheme, pair) = pair.to_str().ok()?.split_once(' ')?;
+    let pair = BASE64_STANDARD
+        .decode(pair.trim())
+        .ok()
+        .filter(|_| scheme.eq_ignore_ascii_case("Basic"))
         .map(Zeroizing::new)?;
     let word = pair.splitn(2, |byte| *byte == b':').nth(1)?;
     Some(Zeroizing::new(word.to_vec()))
@@ -490,13 +504,15 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// Says that `wait_end_of_query=1` was given up after so many bytes.
 const NOT_WAITED: &str = "X-Invigil-Sent-After";
+const FORM: &str = "multipart/form-data";
 /// ClickHouse's code for a wrong key.
 const WRONG_KEY: u32 = 516;
 /// How many pieces may wait between engine and client.
 const PIECES_UNDER_WAY: usize = 4;
-/// On the socket: long enough for a client that is reading.
-const BEFORE_BREAKING_OFF: Duration = Duration::from_millis(200);
-/// How long a guest may neither send nor read.
+/// How long a guest may be waited for until so many bytes of his have come.
+const SENDING: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 60 });
+const PACE: usize = 1 << 20;
+/// How long a guest may not read, and the rest of a refused body is taken.
 const STALLED: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

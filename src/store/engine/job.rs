@@ -163,7 +163,7 @@ impl Job {
             return Ok(Ended::Whole(self.nothing(Figures::default())));
         }
         let judged = self.judged(&mut connection, &canonical, works)?;
-        self.entered(guest, &canonical, &judged)?;
+        self.entered(guest, &canonical, &judged, &settings)?;
         self.request.sql = canonical;
         self.running.armed.store(true, Ordering::Release);
         let lasting = lease
@@ -422,12 +422,19 @@ impl Job {
     }
 
     /// Enters what touches records or changes something, before it is run.
-    fn entered(&self, guest: &Guest, canonical: &str, judged: &Judged) -> Result<(), EngineError> {
+    fn entered(
+        &self,
+        guest: &Guest,
+        canonical: &str,
+        judged: &Judged,
+        settings: &[(String, String)],
+    ) -> Result<(), EngineError> {
+        let database = self.request.database.as_deref().unwrap_or_default();
         let changes = judged.meaning == Meaning::Change;
         let tables = judged.tables.iter().map(String::as_str);
         let tables: BTreeSet<String> = tables
             .filter(|table| allow::holds_records(table))
-            .map(allow::entered_as)
+            .map(|table| allow::entered_as(table, database))
             .collect();
         if tables.is_empty() && !changes {
             return Ok(());
@@ -436,6 +443,8 @@ impl Job {
             who: &guest.name,
             sql: canonical,
             params: &self.request.params,
+            database,
+            settings,
             tables: &tables.into_iter().collect::<Vec<_>>(),
             changes,
         };

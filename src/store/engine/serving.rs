@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::flushed::{CountedSocket, Flushes};
 use super::guests::Guests;
 use super::{Engine, EngineError, front, tls};
 use crate::record::Timestamp;
@@ -96,7 +97,9 @@ impl Owner {
         let (stop, stopped) = oneshot::channel::<()>();
         let routes = front::routes(Arc::clone(&engine), Own::new(start.key));
         let served = runtime.spawn(async move {
-            let serving = axum::serve(listener, routes).with_graceful_shutdown(async {
+            let listener = CountedSocket(listener);
+            let service = routes.into_make_service_with_connect_info::<Flushes>();
+            let serving = axum::serve(listener, service).with_graceful_shutdown(async {
                 // Both the word and the loss of the one who could say it mean: stop.
                 drop(stopped.await);
             });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -75,7 +76,7 @@ async fn connected(wire: TcpStream, tls: Option<TlsAcceptor>, routes: Router) {
 
 async fn spoken<W: AsyncRead + AsyncWrite + Unpin + Send + 'static>(wire: W, routes: Router) {
     let flushes = Flushes::default();
-    let routes = routes.layer(axum::Extension(flushes.clone()));
+    let routes = routes.layer(axum::Extension(ConnectInfo(flushes.clone())));
     let wire = Counted { wire, flushes };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

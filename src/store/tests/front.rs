@@ -121,3 +121,32 @@ fn headers_and_compressed_blocks_are_spoken() {
         "{head}"
     );
 }
+
+/// Whoever reads slowly hears too that his answer is not whole, and why: by the mark, and by a body that never ends.
+#[test]
+fn a_slow_reader_on_the_socket_hears_that_his_answer_broke_off() {
+    use std::io::{Read, Write};
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let socket = scratch.folder.path().join("store.sock");
+    for format in ["TabSeparated", "Native"] {
+        let mut wire = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let sql = "SELECT number, intDiv(1, 60000 - number) AS x, toString(sipHash64(number)) FROM numbers(200000)";
+        let length = sql.len();
+        write!(wire, "POST /?default_format={format}&max_block_size=10000&max_threads=1 HTTP/1.1\r\nHost: s\r\nContent-Length: {length}\r\n\r\n{sql}").unwrap();
+        let mut answer = Vec::new();
+        loop {
+            // Longer than a fixed pause before the end would last.
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            match (&mut wire).take(300 << 10).read_to_end(&mut answer) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{format}");
+        let end = String::from_utf8_lossy(&answer[answer.len() - 600..]).into_owned();
+        assert!(end.ends_with("__exception__\r\n\r\n"), "{format}: {end}");
+        assert!(end.contains("Code: 153"), "{format}: {end}");
+    }
+}

@@ -223,6 +223,29 @@ fn a_worker_works_in_the_workbench_and_what_he_does_is_entered() {
         "2\n"
     );
     assert_eq!(entered(), ["ask [\"another\"] false"; 2]);
+    // A bare name is what it is where it is looked up.
+    work("CREATE TABLE workbench.web_hits (a UInt8) ENGINE = Memory");
+    let count = b"SELECT count() FROM web_hits";
+    let there = served.said("ask", "", "database=workbench", count);
+    assert_eq!(there.text(), "0\n");
+    let held = "session_id=here&database=workbench";
+    assert_eq!(served.said("ask", "", held, count).text(), "0\n");
+    assert_eq!(entered()[1..], ["ask [\"another\"] false"; 2]);
+    // Names of content that are not said: a dictionary of guesses would tell which of them are there.
+    work("CREATE TABLE workbench.guesses (path String) ENGINE = Memory");
+    for guess in [
+        "SELECT count() FROM invigil.web_hits NATURAL JOIN workbench.guesses",
+        "INSERT INTO workbench.hosts SELECT host, 'c' FROM invigil.web_hits NATURAL JOIN workbench.guesses",
+        "CREATE VIEW workbench.w AS SELECT host FROM invigil.web_hits NATURAL LEFT JOIN workbench.guesses",
+    ] {
+        let said = served.ask("work", guess);
+        assert!(
+            said.text().contains("which is content"),
+            "{guess}: {}",
+            said.text()
+        );
+    }
+    entered();
     for end in [
         "TRUNCATE TABLE workbench.t",
         "DROP TABLE IF EXISTS workbench.t SYNC",
@@ -496,6 +519,60 @@ fn a_client_that_goes_away_ends_its_statement() {
     served.within_ten_seconds(0);
     // And its turn is free again.
     assert_eq!(served.answers("ask", "SELECT 1"), "1\n");
+}
+
+/// A seat is not held by who sends a byte now and then.
+#[test]
+fn rows_that_drip_are_broken_off_and_not_stored() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    served.answers("work", "CREATE TABLE workbench.t (a UInt8) ENGINE = Memory");
+    let mut wire = TcpStream::connect(served.address).unwrap();
+    write!(wire, "POST / HTTP/1.1\r\nHost: s\r\nX-ClickHouse-Key: the key of work, long enough\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n22\r\nINSERT INTO workbench.t FORMAT CSV\r\n1\r\n\n\r\n").unwrap();
+    wire.set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let (mut answer, begun) = (Vec::new(), std::time::Instant::now());
+    while answer.is_empty() && begun.elapsed() < Duration::from_secs(30) {
+        drop(wire.write_all(b"2\r\n1\n\r\n"));
+        drop(wire.read_to_end(&mut answer));
+    }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.contains("broke off"), "{answer}");
+    assert_eq!(
+        served.answers("work", "SELECT count() FROM workbench.t"),
+        "0\n"
+    );
+}
+
+/// What lies between client and store might have read the other key.
+#[test]
+fn who_brings_two_keys_is_nobody() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let own = "X-ClickHouse-Key: the key of ask, long enough\r\n";
+    assert_eq!(served.said("ask", own, "", b"SELECT 1").code(), 516);
+    let pair = base64::Engine::encode(
+        &base64::prelude::BASE64_STANDARD,
+        "x:the key of ask, long enough",
+    );
+    for (scheme, times, status) in [
+        ("Basic", 1, "200"),
+        ("basic", 1, "200"),
+        ("Basic", 2, "401"),
+        ("Bearer", 1, "401"),
+    ] {
+        let header = format!("Authorization: {scheme} {pair}\r\n").repeat(times);
+        let mut wire = TcpStream::connect(served.address).unwrap();
+        write!(wire, "GET /?query=SELECT+1 HTTP/1.0\r\n{header}\r\n").unwrap();
+        let mut answer = String::new();
+        wire.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.0 {status} ")),
+            "{scheme} {times}: {answer}"
+        );
+    }
 }
 
 #[test]
