@@ -61,6 +61,8 @@ pub enum Reason {
     SharedDevice,
     /// The account is registered as used by several people, or by none.
     SharedAccount,
+    /// The event names an account that no person bears, a machine's or the system's.
+    NoPerson,
     /// The address was leased to a card that no register knows.
     UnknownDevice,
     /// The device is registered, but without an owner.
@@ -85,6 +87,7 @@ impl Reason {
             Reason::OtherCard => "other_card",
             Reason::SharedDevice => "shared_device",
             Reason::SharedAccount => "shared_account",
+            Reason::NoPerson => "no_person",
             Reason::UnknownDevice => "unknown_device",
             Reason::NoOwner => "no_owner",
             Reason::NoClaimant => "no_claimant",
@@ -113,6 +116,9 @@ impl Reason {
             Reason::SharedDevice => "The device is registered as used by several people.",
             Reason::SharedAccount => {
                 "The account is registered as used by several people or by a service."
+            }
+            Reason::NoPerson => {
+                "The event names the account of a machine or of the system, which no person bears."
             }
             Reason::UnknownDevice => "The address was leased to a card that no register knows.",
             Reason::NoOwner => "The device is registered without an owner.",

@@ -42,6 +42,7 @@ pub(super) fn claims(
     let mut on_address: BTreeMap<IpAddr, Vec<Stay<'_>>> = BTreeMap::new();
     let mut on_card: BTreeMap<Mac, Vec<Stay<'_>>> = BTreeMap::new();
     for session in sessions {
+        // A machine's own session still ends those of persons before it; a claim it has none.
         for address in &session.addresses {
             on_address.entry(address.ip).or_default().push(Stay {
                 session,
@@ -59,6 +60,7 @@ pub(super) fn claims(
     }
     on_card.values_mut().for_each(|stays| {
         stays.sort_by_key(|stay| stay.span.from);
+        end_at_own_stop(stays);
         end_at_next_start(stays.iter_mut().collect());
     });
     for (ip, stays) in &mut on_address {
@@ -151,6 +153,25 @@ fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
     }
 }
 
+/// Who is let in on a card (an acceptance, which has no stop of its own) is gone when the session ends that the acceptance began: the same
+/// account's on the same card, begun after it. A session that began before is another's end, where a device went from one access point to the next.
+fn end_at_own_stop(stays: &mut [Stay<'_>]) {
+    let stops: Vec<_> = stays
+        .iter()
+        .filter(|stay| matches!(stay.span.end, End::Stop | End::Restart))
+        .map(|stay| (stay.session.account, stay.span))
+        .collect();
+    for stay in stays {
+        let own = stay.session.account;
+        let stop = stops.iter().find(|(account, span)| {
+            *account == own && span.from >= stay.span.from && span.to >= stay.last_word
+        });
+        if let Some((_, span)) = stop.filter(|_| stay.span.end == End::Silence) {
+            stay.span.cut(span.to, End::Stop);
+        }
+    }
+}
+
 /// A holding ends where another card signs in on the address, unless the lease was spoken of after that.
 fn end_holdings(held: &mut Vec<Holding>, stays: &[Stay<'_>]) {
     for holding in held.iter_mut() {
@@ -188,9 +209,14 @@ fn end_at_lease(stay: &mut Stay<'_>, held: &[Holding]) {
     }
 }
 
+/// Who signed in, if it was a person.
+fn person(session: &Session) -> Option<AccountToken> {
+    session.account.filter(|account| !account.is_no_person())
+}
+
 fn by_address(stay: &Stay<'_>) -> Option<Claim> {
     Some(Claim {
-        account: Some(stay.session.account?),
+        account: Some(person(stay.session)?),
         basis: stay.session.basis,
         span: stay.span,
         mac: stay.session.mac,
@@ -203,7 +229,7 @@ fn by_card(stay: &Stay<'_>, holding: &Holding) -> Option<Claim> {
     let span = stay.span.and(&holding.span)?;
     let rests_on = [stay.session.rests_on.as_slice(), &holding.rests_on].concat();
     Some(Claim {
-        account: Some(stay.session.account?),
+        account: Some(person(stay.session)?),
         basis: stay.session.basis,
         span,
         mac: Some(holding.mac),

@@ -140,7 +140,10 @@ impl Facts {
         answer.verdict = Verdict::Attributed;
         answer.account = Some(account);
         answer.basis = Some(Basis::Event);
-        if let Some(row) = self.registers.impersonal(account, time) {
+        if account.is_no_person() {
+            answer.verdict = Verdict::Shared;
+            answer.reasons.push(Reason::NoPerson);
+        } else if let Some(row) = self.registers.impersonal(account, time) {
             answer.verdict = Verdict::Shared;
             answer.rests_on.push(row);
             answer.reasons.push(Reason::SharedAccount);

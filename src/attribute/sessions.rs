@@ -273,13 +273,27 @@ fn silence(
     }
 }
 
+/// Whether this is the outside end of a tunnel: many people may come from there, and none of them is seen by it inside. Servers of tunnels
+/// number their sessions by it, so that it stands in the session's number, with its port or without.
+fn is_outside_end(row: &SignInRow, ip: IpAddr) -> bool {
+    let begins_with = |ip: &str| {
+        let rest = row.session.strip_prefix(ip);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    row.basis == Basis::Directory
+        && !row.session.is_empty()
+        && (begins_with(&ip.to_string()) || ip.is_ipv6() && begins_with(&format!("[{ip}]")))
+}
+
 /// The addresses of a session in turn, those of either version apart: most devices have one of each. The
 /// first that is learned holds back to the session's start: access servers often learn the address after
 /// they let the card in, and it has had no other.
 fn addresses(rows: &[&SignInRow], whole: Span) -> Vec<Address> {
     let mut all: Vec<Address> = Vec::new();
     for row in rows {
-        let Some(ip) = row.ip else { continue };
+        let Some(ip) = row.ip.filter(|ip| !is_outside_end(row, *ip)) else {
+            continue;
+        };
         let says_presence = order(row.event) < 2;
         let last = all
             .iter_mut()

@@ -1,6 +1,6 @@
 //! Small cases by hand: each tells a story in a few lines, asks, and says what must be answered.
 //!
-//! `HH:MM:SS` is on Monday 2 March 2026 in UTC; a capital letter is an account; `m1` is a network card.
+//! `HH:MM:SS` is on Monday 2 March 2026 in UTC; a capital letter is an account, `$` a machine's; `m1` is a network card.
 
 use std::net::IpAddr;
 
@@ -617,6 +617,68 @@ fn the_margin_is_the_distance_to_the_nearest_other_answer() {
     }
 }
 
+#[test]
+fn what_no_person_bears_is_nobody_and_still_ends_who_was_there_before() {
+    // `$` is the account of a machine.
+    check(
+        "09:00:00 start $ - s1 nas1 card=m3
+         09:05:00 start A - s2 nas1 card=m3
+         10:00:00 start $ - s3 nas1 card=m3
+         08:55:00 assign m3 10.1.0.5
+         11:00:00 start $ 10.1.0.6 s4",
+        "10.1.0.5 09:02:00 not_attributable reason=unknown_device
+         10.1.0.5 09:30:00 attributed A radius
+         10.1.0.5 10:30:00 not_attributable
+         10.1.0.6 11:30:00 not_attributable
+         10.1.0.6 11:30:00 shared event $ reason=no_person named=$",
+    );
+}
+
+#[test]
+fn a_machine_is_no_rival_of_the_person_who_uses_it() {
+    check(
+        "09:00:00 start $ 10.1.0.5 s1
+         09:10:00 interim $ 10.1.0.5 s1
+         09:05:00 logon A 10.1.0.5",
+        "10.1.0.5 09:20:00 attributed A directory",
+    );
+}
+
+#[test]
+fn the_outside_end_of_a_tunnel_is_nobodys_and_the_inside_one_stays_when_the_tunnel_signs_in_anew() {
+    check(
+        "09:00:00 logon A 198.51.100.7 198.51.100.7:52234
+         09:00:01 interim-directory A 10.1.0.5 198.51.100.7:52234
+         10:00:00 logon A 198.51.100.7 198.51.100.7:52234
+         10:00:01 interim-directory A 10.1.0.5 198.51.100.7:52234
+         10:20:00 logoff A 198.51.100.7 198.51.100.7:52234",
+        "198.51.100.7 09:20:00 not_attributable
+         10.1.0.5 09:20:00 attributed A directory
+         10.1.0.5 10:10:00 attributed A directory
+         10.1.0.5 10:21:00 not_attributable",
+    );
+}
+
+#[test]
+fn who_was_let_in_is_gone_when_the_session_that_followed_ends() {
+    check(
+        "08:59:00 assign m3 10.1.0.5
+         09:00:00 accept A - - nas1 card=m3
+         09:00:01 start A - s1 nas1 card=m3
+         10:00:00 stop A - s1 nas1 card=m3",
+        "10.1.0.5 09:30:00 attributed A radius
+         10.1.0.5 10:01:00 not_attributable",
+    );
+    // It went to another access point, whose acceptance came before the first one's stop.
+    check(
+        "08:59:00 assign m3 10.1.0.5
+         09:00:01 start A - s1 nas1 card=m3
+         09:59:59 accept A - - nas2 card=m3
+         10:00:00 stop A - s1 nas1 card=m3",
+        "10.1.0.5 10:01:00 attributed A radius",
+    );
+}
+
 // ---- How the stories are read. ----
 
 fn check(story: &str, questions: &str) {
@@ -725,8 +787,16 @@ fn rows(story: &str) -> FactRows {
                 expires: word(4).strip_prefix("expires=").map(at),
             }),
             time => {
-                let event = SignInEvent::parse(word(1)).unwrap();
-                let directory = matches!(event, SignInEvent::Logon | SignInEvent::Logoff);
+                let (event, directory) = match word(1) {
+                    "interim-directory" => (SignInEvent::Interim, true),
+                    // RADIUS's acceptance: a sign-in without a session.
+                    "accept" => (SignInEvent::Logon, false),
+                    event => {
+                        let event = SignInEvent::parse(event).unwrap();
+                        let directory = matches!(event, SignInEvent::Logon | SignInEvent::Logoff);
+                        (event, directory)
+                    }
+                };
                 rows.sign_ins.push(SignInRow {
                     place,
                     time: at(time),
@@ -737,7 +807,7 @@ fn rows(story: &str) -> FactRows {
                         .iter()
                         .find_map(|word| word.strip_prefix("card="))
                         .map(card),
-                    session: word(4).to_owned(),
+                    session: word(4).trim_matches('-').to_owned(),
                     nas: word(5).to_owned(),
                     basis: if directory {
                         Basis::Directory
@@ -757,6 +827,7 @@ fn at(text: &str) -> Timestamp {
 
 fn account(name: &str) -> Option<AccountToken> {
     match name.as_bytes() {
+        b"$" => Some(AccountToken([0xff; 16])),
         [letter @ b'A'..=b'Z'] => Some(AccountToken([*letter; 16])),
         _ => None,
     }

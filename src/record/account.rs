@@ -5,15 +5,44 @@
 
 use std::fmt;
 
+use super::Mac;
+
 /// The name of an account or a mailbox as the source wrote it. Its `Debug` shows nothing, so that it reaches no log and no panic.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountText(String);
 
 impl AccountText {
-    /// Takes a name; an empty one or the usual dash is no name.
+    /// Takes a name. An empty one, the usual dash and the identity that hides a name from the networks on the way (RFC 7542, 2.4:
+    /// `anonymous@realm`, `@realm`) are no name.
     pub fn new(name: impl Into<String>) -> Option<Self> {
         let name = name.into();
-        (!name.is_empty() && name != "-").then_some(AccountText(name))
+        let local = name.split_once('@').map_or(&*name, |(local, _)| local);
+        let hidden = local.trim().is_empty() || local.trim().eq_ignore_ascii_case("anonymous");
+        (!hidden && name != "-").then_some(AccountText(name))
+    }
+
+    /// Whether the name tells of itself that no person bears it: machines (`PC1$`, `host/pc1.school.example`), cards let in by their
+    /// address alone, and accounts that Windows has for itself. This is the one place where that is decided, for all sources; what
+    /// only a school can know (`exams`, `library`) its register of accounts says.
+    pub fn is_no_person(&self) -> bool {
+        let name = self.normal();
+        // An SMTP address of such a form is a mailbox, but no program signs in by one; a realm or a domain may stand on either side.
+        let name = name.rsplit_once('\\').map_or(&*name, |(_, name)| name);
+        let local = name.split_once('@').map_or(name, |(local, _)| local);
+        let numbered = |prefix| {
+            local
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        // Twelve decimal digits alone are more likely a pupil's number than a card.
+        let card =
+            || local.bytes().any(|byte| !byte.is_ascii_digit()) && Mac::parse(local).is_some();
+        local.ends_with('$')
+            || local.starts_with("host/")
+            || numbered("dwm-")
+            || numbered("umfd-")
+            || NO_PERSON.contains(&local)
+            || card()
     }
 
     /// The name in clear. Each caller answers for where it goes.
@@ -37,7 +66,39 @@ impl fmt::Debug for AccountText {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountToken(pub [u8; 16]);
 
+/// Accounts that Windows has for itself, and the one of its domains' tickets.
+const NO_PERSON: [&str; 8] = [
+    "system",
+    "local service",
+    "network service",
+    "anonymous logon",
+    "iusr",
+    "krbtgt",
+    "local system",
+    "localsystem",
+];
+
+/// How the token of a name begins that no person bears; of one that a person does it does not.
+const NO_PERSON_MARK: [u8; 4] = [0xff; 4];
+
 impl AccountToken {
+    /// The token of a name by its keyed hash. That the name is no person's can be seen from the token: who weighs evidence has no names.
+    pub fn of(account: &AccountText, hash: [u8; 16]) -> Self {
+        let mut token = AccountToken(hash);
+        let [first, second, third, fourth, ..] = &mut token.0;
+        if account.is_no_person() {
+            [*first, *second, *third, *fourth] = NO_PERSON_MARK;
+        } else if [*first, *second, *third, *fourth] == NO_PERSON_MARK {
+            *first = 0;
+        }
+        token
+    }
+
+    /// Whether the name behind it is one that no person bears ([`AccountText::is_no_person`]).
+    pub fn is_no_person(&self) -> bool {
+        self.0.starts_with(&NO_PERSON_MARK)
+    }
+
     /// Reads 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         u128::from_str_radix(text, 16)
@@ -91,6 +152,59 @@ mod tests {
         let account = AccountText::new("j.bloggs").unwrap();
         assert!(!format!("{account:?}").contains("bloggs"));
         assert_eq!(AccountText::new("-"), None);
+    }
+
+    #[test]
+    fn names_that_no_person_bears_are_told_by_themselves_and_by_their_tokens() {
+        for name in [
+            "PC1$",
+            "HAWTHORN\\PC1$",
+            "pc1$@hawthorn.example",
+            "host/pc1.hawthorn.example",
+            "NT AUTHORITY\\SYSTEM",
+            "ANONYMOUS LOGON",
+            "DWM-1",
+            "UMFD-12",
+            "02-00-00-00-16-2a",
+            "02000000162A",
+            "0200.0000.162a",
+        ] {
+            let account = AccountText::new(name).unwrap();
+            assert!(account.is_no_person(), "{name}");
+            assert!(AccountToken::of(&account, [7; 16]).is_no_person(), "{name}");
+        }
+        for name in [
+            "j.bloggs",
+            "HAWTHORN\\j.bloggs",
+            "j.bloggs@hawthorn.example",
+            "dwm-jones",
+            "hostetler",
+            "systema",
+            "012345678901",
+            "a$b",
+        ] {
+            let account = AccountText::new(name).unwrap();
+            assert!(!account.is_no_person(), "{name}");
+            assert!(
+                !AccountToken::of(&account, [0xff; 16]).is_no_person(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_identity_that_hides_the_name_is_no_name() {
+        for name in [
+            "",
+            "-",
+            " ",
+            "anonymous",
+            "Anonymous@hawthorn.example",
+            "@hawthorn.example",
+        ] {
+            assert_eq!(AccountText::new(name), None, "{name}");
+        }
+        assert!(AccountText::new("anonymouse@hawthorn.example").is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tokens of accounts, and the sealed table from tokens back to names.
 //!
 //! A token is the first 16 bytes of HMAC-SHA-256 (RFC 2104) over the name without case, so the same person
-//! has the same token in every log. The table lies apart from the store; who reads it answers to the ledger.
+//! has the same token in every log; names that no person bears are marked in it. The table lies apart from the store; who reads it answers to the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -183,10 +183,11 @@ impl Tokens for Names {
         }
         let name = account.normal();
         let tag = hmac::sign(&self.token_key, name.as_bytes());
-        let mut token = AccountToken([0; 16]);
-        for (to, from) in token.0.iter_mut().zip(tag.as_ref()) {
+        let mut hash = [0; 16];
+        for (to, from) in hash.iter_mut().zip(tag.as_ref()) {
             *to = *from;
         }
+        let token = AccountToken::of(account, hash);
         if !self.known.contains(&token) {
             self.fresh.insert(token, name);
         }

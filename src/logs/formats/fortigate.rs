@@ -271,9 +271,9 @@ fn event<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), N
         let within = memchr::memchr(b'(', ui).and_then(|at| ui.get(at + 1..)?.strip_suffix(b")"));
         outside.replace(Part::ClientIp, within.unwrap_or_default());
     }
-    for part in [Part::Server, Part::Session] {
-        outside.replace(part, &[]);
-    }
+    outside.replace(Part::Server, &[]);
+    // The outside end of a tunnel stands for its session: it is told to be the outside one by that, and joins the two.
+    outside.replace(Part::Session, said.bytes(Part::NatIp));
     if outside.account().is_none() && outside.raw(Part::ClientIp).is_none() {
         return Err(OTHER);
     }

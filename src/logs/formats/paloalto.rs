@@ -230,12 +230,14 @@ fn global_protect<'a>(
     let mut said = Said::nothing(Escapes::Doubled);
     said.put(Part::User, at(12));
     said.account().ok_or(OTHER)?;
-    let addresses = [at(15), at(17)];
     let known = |ip: &&[u8]| !matches!(*ip, b"" | b"0.0.0.0" | b"::");
-    let mut addresses = addresses.into_iter().filter(known);
-    said.put(Part::ClientIp, addresses.next().unwrap_or_default());
+    let outside = [at(15), at(16)].into_iter().find(known);
+    let inside = [at(17), at(18)].into_iter().filter(known);
+    // The outside end stands for the session: by that it is told to be no address of a person.
+    said.put(Part::Session, outside.unwrap_or_default());
+    said.put(Part::ClientIp, outside.unwrap_or_default());
     out(said.sign_in_event(time, event, Basis::Directory)?);
-    for ip in addresses {
+    for ip in inside {
         said.replace(Part::ClientIp, ip);
         if let Ok(second) = said.sign_in_event(time, event, Basis::Directory) {
             out(second);

@@ -161,7 +161,14 @@ impl<'a> Said<'a> {
             _ => return Err(OTHER),
         };
         let user = user.filter(|user| user != "-");
-        let person = user.as_deref().is_none_or(is_person);
+        let user = match id {
+            4769 | 4770 => user.map(|user| without_realm(user, domain.as_deref())),
+            _ => user,
+        };
+        let account = user.and_then(AccountText::new);
+        let person = account
+            .as_ref()
+            .is_none_or(|account| !account.is_no_person());
         if !person
             || kind
                 .as_deref()
@@ -178,7 +185,7 @@ impl<'a> Said<'a> {
         };
         let session = logon.filter(|logon| logon != "0x0").unwrap_or_default();
         Ok(SignIn {
-            account_token: user.and_then(AccountText::new),
+            account_token: account,
             ip: ip.and_then(not_itself),
             session: session.into(),
             nas: computer.unwrap_or_default().into(),
@@ -191,19 +198,15 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Machines end in `$`, also before their realm; the rest are accounts that Windows has for itself.
-fn is_person(user: &str) -> bool {
-    let name = user.split('@').next().unwrap_or(user);
-    !name.ends_with('$')
-        && ![
-            "SYSTEM",
-            "LOCAL SERVICE",
-            "NETWORK SERVICE",
-            "ANONYMOUS LOGON",
-        ]
-        .contains(&name)
-        && !name.starts_with("DWM-")
-        && !name.starts_with("UMFD-")
+/// Requests for tickets name `j.bloggs@REALM` whom a sign-in names `j.bloggs`, and repeat the realm: without it they are the same account.
+fn without_realm<'a>(user: Cow<'a, str>, realm: Option<&str>) -> Cow<'a, str> {
+    let bare = user.rsplit_once('@').filter(|(_, after)| {
+        realm.is_some_and(|realm| after.eq_ignore_ascii_case(realm.trim_end_matches('.')))
+    });
+    match bare {
+        Some((name, _)) if !name.is_empty() => Cow::Owned(name.to_owned()),
+        _ => user,
+    }
 }
 
 /// The address as people write it. The machine's own loopback says where nobody sits but there.
