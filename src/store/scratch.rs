@@ -164,11 +164,17 @@ pub(crate) fn entered() -> Vec<String> {
 
 static ENTERED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// A question with these words can not be entered.
+pub(crate) const LEDGER_IS_FULL: &str = "the ledger is full";
+
 /// A ledger for tests.
 struct Remembering;
 
 impl Witness for Remembering {
     fn enter(&self, question: &Question<'_>) -> Result<(), String> {
+        if question.sql.contains(LEDGER_IS_FULL) {
+            return Err("no room".to_owned());
+        }
         let entry = format!(
             "{} {:?} {}",
             question.who, question.tables, question.changes

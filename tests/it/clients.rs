@@ -183,10 +183,9 @@ for compress in (False, 'lz4', 'zstd', 'gzip'):
     with c.query_rows_stream('SELECT number FROM numbers(2000000)') as stream:
         for n, row in zip(range(5), stream):
             assert row == (n,)
-    for at in (400000, 2600000):
-        # The client does not read its answer before it is asked for the rows.
-        broken('number, intDiv(1, %d - number)' % at, at)
-        broken("repeat('x', number %% 9), intDiv(1, %d - number)" % at, at)
+    # The client does not read a long answer before it is asked for the rows.
+    broken('number, intDiv(1, 2600000 - number)', 2600000)
+    broken("repeat('x', number % 9), intDiv(1, 400000 - number)", 400000)
     c.raw_insert('t', column_names=['a', 'b'], insert_block='1,x\n2,y\n', fmt='CSV')
     fails(60, lambda: c.command('SELECT 1 FROM nowhere'))
     fails(497, lambda: c.command('CREATE TABLE invigil.t (a UInt8) ENGINE = Memory'))

@@ -3,6 +3,7 @@
 //! Every request gets a connection of its own (opening one takes half a millisecond), so that no
 //! setting and no `readonly` sticks to the next; readers and writers have seats apart.
 
+mod answer;
 mod blocks;
 mod body;
 mod coding;

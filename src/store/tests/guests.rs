@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::store::engine::{coded_in_test, decoded_in_test, packed_in_test};
-use crate::store::scratch::{Turn, entered};
+use crate::store::scratch::{LEDGER_IS_FULL, Turn, entered};
 use crate::store::{Limits, Role, Serving, StoreKey};
 
 /// A store at an address, with a key of each role.
@@ -543,6 +543,53 @@ fn rows_that_drip_are_broken_off_and_not_stored() {
         served.answers("work", "SELECT count() FROM workbench.t"),
         "0\n"
     );
+}
+
+/// However it is asked: what is not in the ledger is not answered, and not done.
+#[test]
+fn what_can_not_be_entered_is_neither_answered_nor_done() {
+    let Some(served) = Served::start() else {
+        return;
+    };
+    let work = |sql: &str| served.answers("work", sql);
+    work("CREATE TABLE workbench.t (s String) ENGINE = Memory");
+    work("CREATE VIEW workbench.v AS SELECT host FROM invigil.web_hits");
+    entered();
+    let asked = format!("SELECT count(), '{LEDGER_IS_FULL}' FROM");
+    let form = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\n{asked} web_hits\r\n--b--\r\n"
+    );
+    let multipart = "Content-Type: Multipart/Form-Data; boundary=b\r\n";
+    let begun = format!("query={}", asked.replace(' ', "+"));
+    for said in [
+        served.ask("ask", &format!("{asked} web_hits")),
+        served.ask("ask", &format!("{asked} workbench.v")),
+        served.ask("ask", &format!("EXPLAIN PLAN {asked} web_hits")),
+        served.ask("ask", &format!("DESCRIBE TABLE ({asked} web_hits)")),
+        served.said(
+            "ask",
+            "",
+            "session_id=s",
+            format!("{asked} web_hits").as_bytes(),
+        ),
+        served.said("ask", multipart, "", form.as_bytes()),
+        served.said("ask", "", &begun, b"invigil.web_hits"),
+        served.ask(
+            "work",
+            &format!("INSERT INTO workbench.t SELECT '{LEDGER_IS_FULL}'"),
+        ),
+        served.ask(
+            "work",
+            &format!(
+                "INSERT INTO workbench.t SELECT host FROM web_hits WHERE host != '{LEDGER_IS_FULL}'"
+            ),
+        ),
+    ] {
+        assert_eq!(said.code(), 497, "{} {}", said.head, said.text());
+        assert!(said.text().contains("could not be entered") && !said.text().contains('\t'));
+    }
+    assert!(entered().is_empty());
+    assert_eq!(work("SELECT count() FROM workbench.t"), "0\n");
 }
 
 /// What lies between client and store might have read the other key.
