@@ -78,6 +78,7 @@ pub(super) fn sessions(
             _ => groups.entry(key(row)).or_default().push(row),
         }
     }
+    bring_stops(&mut groups);
     // Servers without a name can not be told apart.
     servers.restarts.remove("");
     servers.restarts.values_mut().for_each(|times| times.sort());
@@ -92,6 +93,30 @@ pub(super) fn sessions(
     }
     all.sort_by(|a, b| (a.span, &a.rests_on).cmp(&(b.span, &b.rests_on)));
     all
+}
+
+/// A stop without a number often says less than the sign-in that it ends, only whose card went: it is brought to each session without a
+/// number on that card that it does not contradict.
+fn bring_stops<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
+    let mut stops: BTreeMap<(Basis, Mac), Vec<&'a SignInRow>> = BTreeMap::new();
+    for (key, rows) in &*groups {
+        if let Key::ByPlace(basis, _, _, Some(mac)) = key {
+            let ends = rows.iter().filter(|row| order(row.event) == 2);
+            stops.entry((*basis, *mac)).or_default().extend(ends);
+        }
+    }
+    for (key, rows) in groups {
+        let Key::ByPlace(basis, account, ip, Some(mac)) = key else {
+            continue;
+        };
+        let others = stops.get(&(*basis, *mac)).into_iter().flatten();
+        let others = others.filter(|stop| {
+            let same_account = stop.account.is_none() || stop.account == *account;
+            let same_address = stop.ip.is_none() || ip.is_none() || stop.ip == *ip;
+            same_account && same_address && (stop.account, stop.ip) != (*account, *ip)
+        });
+        rows.extend(others);
+    }
 }
 
 fn key(row: &SignInRow) -> Key {

@@ -679,6 +679,21 @@ fn who_was_let_in_is_gone_when_the_session_that_followed_ends() {
     );
 }
 
+#[test]
+fn a_stop_that_names_only_the_card_ends_the_sign_in_on_it() {
+    check(
+        "08:59:00 assign m3 10.1.0.5
+         08:59:00 assign m4 10.1.0.6
+         09:00:00 accept A - - nas1 card=m3
+         09:00:00 accept B - - nas1 card=m4
+         10:00:00 gone - - - nas1 card=m3
+         10:00:00 gone C - - nas1 card=m4",
+        "10.1.0.5 09:30:00 attributed A radius
+         10.1.0.5 10:01:00 not_attributable
+         10.1.0.6 10:01:00 attributed B radius",
+    );
+}
+
 // ---- How the stories are read. ----
 
 fn check(story: &str, questions: &str) {
@@ -791,6 +806,7 @@ fn rows(story: &str) -> FactRows {
                     "interim-directory" => (SignInEvent::Interim, true),
                     // RADIUS's acceptance: a sign-in without a session.
                     "accept" => (SignInEvent::Logon, false),
+                    "gone" => (SignInEvent::Logoff, false),
                     event => {
                         let event = SignInEvent::parse(event).unwrap();
                         let directory = matches!(event, SignInEvent::Logon | SignInEvent::Logoff);

@@ -4,6 +4,7 @@
 //! [`AccountToken`], made with a key that lies outside the store.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::Mac;
 
@@ -18,11 +19,13 @@ impl AccountText {
         let name = name.into();
         let local = name.split_once('@').map_or(&*name, |(local, _)| local);
         let hidden = local.trim().is_empty() || local.trim().eq_ignore_ascii_case("anonymous");
-        (!hidden && name != "-").then_some(AccountText(name))
+        // Gateways write the address where they have no name.
+        let address = || name.trim().parse::<IpAddr>().is_ok();
+        (!hidden && name != "-" && !address()).then_some(AccountText(name))
     }
 
     /// Whether the name tells of itself that no person bears it: machines (`PC1$`, `host/pc1.school.example`), cards let in by their
-    /// address alone, and accounts that Windows has for itself. This is the one place where that is decided, for all sources; what
+    /// address alone, accounts that Windows has for itself, and those that systems come with (`root`, `administrator`). This is the one place where that is decided, for all sources; what
     /// only a school can know (`exams`, `library`) its register of accounts says.
     pub fn is_no_person(&self) -> bool {
         let name = self.normal();
@@ -66,8 +69,12 @@ impl fmt::Debug for AccountText {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountToken(pub [u8; 16]);
 
-/// Accounts that Windows has for itself, and the one of its domains' tickets.
-const NO_PERSON: [&str; 8] = [
+/// Accounts that systems have for themselves or come with, whoever uses them.
+const NO_PERSON: [&str; 12] = [
+    "root",
+    "administrator",
+    "admin",
+    "guest",
     "system",
     "local service",
     "network service",
@@ -168,6 +175,8 @@ mod tests {
             "02-00-00-00-16-2a",
             "02000000162A",
             "0200.0000.162a",
+            "Administrator",
+            "root",
         ] {
             let account = AccountText::new(name).unwrap();
             assert!(account.is_no_person(), "{name}");
@@ -201,6 +210,8 @@ mod tests {
             "anonymous",
             "Anonymous@hawthorn.example",
             "@hawthorn.example",
+            "10.1.2.3",
+            "2001:db8::1",
         ] {
             assert_eq!(AccountText::new(name), None, "{name}");
         }

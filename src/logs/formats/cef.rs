@@ -33,8 +33,8 @@ fn read<'a>(
     if said.raw(Part::User).is_none() {
         said.put(Part::User, said.bytes(Part::OtherUser));
     }
-    if let Some(event) = sign_in_of(heading.name)
-        .filter(|_| said.raw(Part::Url).is_none() && said.account().is_some())
+    if let Some(event) =
+        sign_in_of(heading.name).filter(|_| said.account().is_some() && !is_traffic(&said))
     {
         out(said.sign_in_event(time, event, Basis::Directory)?);
         return Ok(());
@@ -56,6 +56,13 @@ fn read<'a>(
         said.connection(time, action, ms)?
     });
     Ok(())
+}
+
+/// Whether it tells of a page or counts bytes: words such as "session ended" are then about a connection, and nobody signed in or out.
+pub(super) fn is_traffic(said: &Said<'_>) -> bool {
+    [Part::Url, Part::Sent, Part::Received]
+        .iter()
+        .any(|part| said.raw(*part).is_some())
 }
 
 /// When it happened: the receipt by the device, else the beginning, else the end, else the line's heading.

@@ -74,8 +74,10 @@ fn event<'a>(message: &'a [u8], device: &'a [u8], time: Timestamp) -> Read<'a> {
         Some(b"8021x_eap_success" | b"8021x_auth" | b"wpa_auth" | b"splash_auth") => {
             SignInEvent::Logon
         }
-        Some(b"8021x_eap_failure" | b"8021x_client_deauth") => SignInEvent::Fail,
-        Some(b"8021x_deauth" | b"wpa_deauth" | b"disassociation") => SignInEvent::Logoff,
+        Some(b"8021x_eap_failure") => SignInEvent::Fail,
+        Some(b"8021x_client_deauth" | b"8021x_deauth" | b"wpa_deauth" | b"disassociation") => {
+            SignInEvent::Logoff
+        }
         _ => return Err(OTHER),
     };
     let mac = match pairs.value(b"client_mac").filter(|mac| !mac.is_empty()) {

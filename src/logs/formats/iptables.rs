@@ -49,7 +49,11 @@ fn read<'a>(
         .time(clock)
         .or_else(|| time_within(before, clock))
         .ok_or(BAD_TIME)?;
-    let action = verdict(before);
+    // The name of the machine that wrote it is no verdict, whatever words are in it (`block-c`).
+    let message = Envelope::of(line).message;
+    let prefix = before.len().saturating_sub(line.len() - message.len());
+    let prefix = before.get(before.len() - prefix..).unwrap_or(before);
+    let action = verdict(prefix);
     let end = if action == Some(Action::Blocked) {
         EndReason::Forced
     } else {

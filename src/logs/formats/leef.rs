@@ -35,8 +35,8 @@ fn read<'a>(
         None => Envelope::of(line).time(clock),
     };
     let time = time.ok_or(BAD_TIME)?;
-    if let Some(event) = sign_in_of(heading.event)
-        .filter(|_| said.raw(Part::Url).is_none() && said.account().is_some())
+    if let Some(event) =
+        sign_in_of(heading.event).filter(|_| said.account().is_some() && !cef::is_traffic(&said))
     {
         out(said.sign_in_event(time, event, Basis::Directory)?);
         return Ok(());

@@ -156,6 +156,27 @@ pub fn likenesses(
         .collect();
     // The sort keeps the order of those that tie.
     found.sort_by_key(|(_, likeness)| std::cmp::Reverse(*likeness));
+    without_tied_presets(found)
+}
+
+/// A described table must lead the next one by two columns.
+const LEAST_LEAD: u8 = 2 * crate::logs::mapping::MISSING_COLUMN;
+
+/// Leaves our described tables out where several fit alike: their headings share names, but not the order of day and month nor the meaning of
+/// a column, and a time or a name read wrong is worse than a question. The operator says then which it is.
+fn without_tied_presets(
+    mut found: Vec<(&'static dyn LogFormat, u8)>,
+) -> Vec<(&'static dyn LogFormat, u8)> {
+    let is_preset = |name: &str| PRESETS.iter().any(|preset| preset.name == name);
+    let mut presets = found
+        .iter()
+        .filter(|(format, _)| is_preset(format.name()))
+        .map(|(_, likeness)| *likeness);
+    if let (Some(first), Some(second)) = (presets.next(), presets.next())
+        && first - second < LEAST_LEAD
+    {
+        found.retain(|(format, _)| !is_preset(format.name()));
+    }
     found
 }
 

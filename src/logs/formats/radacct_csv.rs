@@ -103,7 +103,7 @@ impl Reader {
         let stopped = self.time(stopped)?;
         let ip = match ip.or(ipv6) {
             Some(ip) => Some(address(&ip).ok_or(RejectReason::BadAddress)?)
-                .filter(|ip| !ip.is_unspecified()),
+                .filter(|ip| !super::radius_detail::is_chosen_later(*ip)),
             None => None,
         };
         let user = user.map(cell_text).unwrap_or_default();

@@ -244,17 +244,21 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// An address that a session has; those that stand for "let the server choose" (RFC 2865, 5.8) are none.
+/// An address that a session has.
 fn framed(value: Option<&[u8]>) -> Result<Option<IpAddr>, RejectReason> {
     let Some(value) = value else {
         return Ok(None);
     };
     let ip = address(value).ok_or(RejectReason::BadAddress)?;
-    let chosen_later = match ip {
+    Ok((!is_chosen_later(ip)).then_some(ip))
+}
+
+/// Addresses that stand for "let the server or the user choose" (RFC 2865, 5.8) are nobody's.
+pub(super) fn is_chosen_later(ip: IpAddr) -> bool {
+    match ip {
         IpAddr::V4(v4) => v4.is_unspecified() || v4.octets().starts_with(&[255, 255, 255]),
         IpAddr::V6(v6) => v6.is_unspecified(),
-    };
-    Ok((!chosen_later).then_some(ip))
+    }
 }
 
 /// The card that calls, if it is a card: twelve decimal digits without anything between are a telephone number.

@@ -9,7 +9,7 @@ use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, WRONG_SHAPE};
 use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
-use crate::record::{Action, Basis, Event, RejectReason};
+use crate::record::{Action, Basis, EndReason, Event, RejectReason};
 
 /// SonicWall's log.
 pub(super) static SONICWALL: LineFormat = LineFormat {
@@ -94,11 +94,19 @@ fn read<'a>(
     if !web {
         said.replace(Part::Method, &[]);
     }
-    out(if web {
+    let mut event = if web {
         said.web_event(time, action, ms)?
     } else {
         said.connection(time, action, ms)?
-    });
+    };
+    if let Event::Flow(flow) = &mut event
+        && kind == b"98"
+        && action != Some(Action::Blocked)
+    {
+        // "Connection opened": whatever was counted is counted again when it closes.
+        flow.end_reason = Some(EndReason::Active);
+    }
+    out(event);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
-    Basis, EndReason, Event, Lease, LeaseEvent, Mac, RejectReason, SignInEvent, Timestamp,
+    Action, Basis, EndReason, Event, Lease, LeaseEvent, Mac, RejectReason, SignInEvent, Timestamp,
     Translation,
 };
 
@@ -66,6 +66,7 @@ const PART: Named = |key| {
         b"client_physical_address" | b"client_mac" => Part::Mac,
         b"client_host_name" => Part::OtherUser,
         b"message" => Part::Message,
+        b"con_event" | b"connevent" => Part::Qtype,
         _ => return None,
     })
 };
@@ -118,7 +119,16 @@ fn read<'a>(
             if web {
                 said.web_event(time, action, ms)?
             } else {
-                said.connection(time, action, ms)?
+                let mut event = said.connection(time, action, ms)?;
+                // Its bytes are those so far: the whole comes with its end.
+                let goes_on = matches!(said.bytes(Part::Qtype), b"Start" | b"Interim");
+                if let Event::Flow(flow) = &mut event
+                    && goes_on
+                    && action != Some(Action::Blocked)
+                {
+                    flow.end_reason = Some(EndReason::Active);
+                }
+                event
             }
         }
         _ => return Err(OTHER),
@@ -154,6 +164,10 @@ fn sign_in<'a>(said: &Said<'a>, time: Timestamp) -> Read<'a> {
     said.account().ok_or(OTHER)?;
     let mut said = *said;
     said.replace(Part::Server, &[]);
+    if memchr::memmem::find(said.bytes(Part::Subkind), b"VPN").is_some() {
+        // The outside end of a tunnel stands for its session: by that it is told to be no address of a person.
+        said.replace(Part::Session, said.bytes(Part::ClientIp));
+    }
     Ok(said.sign_in_event(time, event, Basis::Directory)?)
 }
 

@@ -88,7 +88,7 @@ fn event(id: u64) -> Option<LeaseEvent> {
     match id {
         10 | 20 | 21 => Some(LeaseEvent::Assign),
         11 => Some(LeaseEvent::Renew),
-        12 | 16 => Some(LeaseEvent::Release),
+        12 | 16 | 23 => Some(LeaseEvent::Release),
         13 => Some(LeaseEvent::Decline),
         17 | 18 => Some(LeaseEvent::Expire),
         _ => None,

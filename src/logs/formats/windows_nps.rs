@@ -198,7 +198,7 @@ impl<'a> Said<'a> {
         }
         let ip = match self.ip {
             Some(ip) => Some(address(ip.trim().as_bytes()).ok_or(RejectReason::BadAddress)?)
-                .filter(|ip| !ip.is_unspecified()),
+                .filter(|ip| !super::radius_detail::is_chosen_later(*ip)),
             None => None,
         };
         let user = self.user.unwrap_or_default();

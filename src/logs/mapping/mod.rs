@@ -173,6 +173,8 @@ struct Reader {
 #[derive(Clone, Debug)]
 struct Columns {
     cells: Vec<Vec<(usize, usize)>>,
+    /// Whether a heading names columns of pages or bytes.
+    is_traffic: bool,
 }
 
 impl LogFormat for Mapping {
@@ -209,12 +211,16 @@ impl LogFormat for Mapping {
                 break;
             }
         }
-        let Some(columns) = heading else {
+        let Some(columns) = heading.filter(|columns| self.fits(columns)) else {
             return 0;
         };
-        share_of_lines(sample, |line| {
+        let share = share_of_lines(sample, |line| {
             self.heading(line).is_some() || self.cells(line).count() == columns.cells.len()
-        })
+        });
+        if !PRESETS.iter().any(|preset| preset.name == self.name) {
+            return share;
+        }
+        share.saturating_sub(self.missing(&columns).saturating_mul(MISSING_COLUMN))
     }
 
     fn reader(&self, settings: &SourceSettings) -> Box<dyn LineReader> {
@@ -247,7 +253,43 @@ impl Mapping {
                 }
             }
         }
-        Some(Columns { cells })
+        Some(Columns {
+            cells,
+            is_traffic: false,
+        })
+    }
+
+    /// How many of the described fields a heading does not name.
+    fn missing(&self, columns: &Columns) -> u8 {
+        let held = |field: &Field| {
+            let mut held = columns.cells.iter().flatten();
+            held.any(|(held, _)| *field as usize == *held)
+        };
+        let missing = self.fields.iter().filter(|(field, _)| !held(field)).count();
+        u8::try_from(missing).unwrap_or(u8::MAX)
+    }
+
+    /// Whether a heading names what a record of this kind is about, so that a table may be taken for one unasked. Tables that speak of pages
+    /// or bytes are no sign-ins, though they name people and addresses too.
+    fn fits(&self, columns: &Columns) -> bool {
+        let has = |fields: &[Field]| {
+            let mut held = columns.cells.iter().flatten();
+            held.any(|(held, _)| fields.iter().any(|field| *field as usize == *held))
+        };
+        match self.kind {
+            Kind::WebHit => {
+                has(&[Field::Url, Field::Host, Field::ServerIp])
+                    && has(&[Field::Account, Field::ClientIp])
+            }
+            Kind::SignIn => {
+                has(&[Field::Account])
+                    && has(&[Field::Ip, Field::ClientIp, Field::Mac])
+                    && !columns.is_traffic
+            }
+            Kind::DnsQuery => has(&[Field::Qname, Field::Host]),
+            Kind::Lease => has(&[Field::Ip]),
+            Kind::Translation => has(&[Field::InsideIp]) && has(&[Field::OutsideIp]),
+        }
     }
 
     fn separator(&self) -> u8 {
@@ -288,7 +330,10 @@ impl Mapping {
             found += usize::from(has);
             timed |= has && matches!(field, Field::Time | Field::Date);
         }
-        (timed && found * 2 >= self.fields.len()).then_some(Columns { cells })
+        let is_traffic = names
+            .iter()
+            .any(|cell| TRAFFIC.iter().any(|name| same_name(cell, name)));
+        (timed && found * 2 >= self.fields.len()).then_some(Columns { cells, is_traffic })
     }
 
     fn read<'a>(&self, columns: Option<&Columns>, line: &'a [u8], clock: &LocalClock) -> Read<'a> {
@@ -398,6 +443,22 @@ fn same_path(path: &[&[u8]], wanted: &str) -> bool {
             .is_some_and(|wanted| text(name).eq_ignore_ascii_case(wanted))
     }) && names.next().is_none()
 }
+
+/// What each described column that a table has not takes from its likeness to a layout that came with the program.
+pub(super) const MISSING_COLUMN: u8 = 2;
+
+/// Columns that tables of requests and connections have.
+const TRAFFIC: [&str; 9] = [
+    "URL",
+    "Requested URL",
+    "Site",
+    "Domain",
+    "Host",
+    "Destination IP",
+    "Bytes",
+    "Bytes Sent",
+    "Bytes Received",
+];
 
 /// More columns than any table has.
 const MOST_COLUMNS: usize = 1024;

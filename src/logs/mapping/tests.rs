@@ -158,3 +158,46 @@ fn each_field_has_its_own_name() {
         assert_eq!(Field::parse(field.name()), Some(*field));
     }
 }
+
+#[test]
+fn a_table_that_many_descriptions_fit_is_taken_for_none_of_them() {
+    let chosen = |lines: &[&str]| {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        crate::logs::likeliest(&lines).map(|(format, _)| format.name())
+    };
+    // 03/02 is a day in March or in February, as the maker has it.
+    let shared = [
+        "Time,User,IP,Group,Action,URL,Category",
+        "03/02/2026 10:15:00,j.bloggs,10.1.16.21,Pupils,Allowed,maths.example,Education",
+    ];
+    assert_eq!(chosen(&shared), None);
+    // Pages that people asked for are no sign-ins.
+    let pages = [
+        "Date,Username,IP Address,Device Name,Site",
+        "02/03/2026 10:15:00,j.bloggs,10.1.16.21,LAPTOP-21,games.example",
+    ];
+    assert_eq!(chosen(&pages), None);
+    let nobody = [
+        "Capture Time,Device IP,MAC Address,Device Name",
+        "02/03/2026 10:15:00,10.1.16.21,02:00:00:00:16:21,LAPTOP-21",
+    ];
+    assert_eq!(chosen(&nobody), None);
+}
+
+#[test]
+fn a_day_without_a_time_of_day_is_no_moment() {
+    let mapping = web(
+        Shape::Cells {
+            separator: b',',
+            heading: true,
+        },
+        &[
+            (Field::Time, &[Column::Named("Date")]),
+            (Field::Url, &[Column::Named("URL")]),
+        ],
+    );
+    assert_eq!(
+        told(mapping, &["Date,URL", "02/03/2026,maths.example"])[1],
+        "Rejected(BadTime)"
+    );
+}
