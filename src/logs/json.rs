@@ -29,8 +29,43 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// A value with its name and the name of the object it stands in: as much of the path as most formats need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value<'a> {
+    /// The name of the object around it, empty at the top.
+    pub(super) parent: &'a [u8],
+    /// Its own name; for the elements of a list, the list's.
+    pub(super) key: &'a [u8],
+    /// Its text: of a string what stands between the quotation marks, with its escapes.
+    pub(super) text: &'a [u8],
+    /// Whether it is a string.
+    pub(super) string: bool,
+}
+
+/// Walks the values of one JSON object that are not `null`; `false` as for [`leaves`].
+pub(super) fn values<'a>(line: &'a [u8], mut each: impl FnMut(Value<'a>)) -> bool {
+    leaves(line, &mut |path, leaf| {
+        let (parent, key) = match path {
+            [.., parent, key] => (*parent, *key),
+            [key] => (&[][..], *key),
+            [] => (&[][..], &[][..]),
+        };
+        let (text, string) = match leaf {
+            Leaf::Text(text) => (text, true),
+            Leaf::Bare(b"null") => return,
+            Leaf::Bare(text) => (text, false),
+        };
+        each(Value {
+            parent,
+            key,
+            text,
+            string,
+        });
+    })
+}
+
 /// Walks the leaves of one JSON object; `false` if the bytes are not one, whole and nothing more. Elements of a list have the list's own names.
-pub(super) fn leaves<'a>(line: &'a [u8], each: &mut dyn FnMut(&[&'a [u8]], Leaf<'a>)) -> bool {
+pub(super) fn leaves<'a>(line: &'a [u8], each: &mut impl FnMut(&[&'a [u8]], Leaf<'a>)) -> bool {
     let mut walk = Walk {
         rest: line.trim_ascii(),
         path: [&[]; DEEPEST],
@@ -54,14 +89,14 @@ pub(super) fn has_name(line: &[u8], name: &str) -> bool {
         })
 }
 
-struct Walk<'a, 'e> {
+struct Walk<'a, 'e, E> {
     rest: &'a [u8],
     path: [&'a [u8]; DEEPEST],
     depth: usize,
-    each: &'e mut dyn FnMut(&[&'a [u8]], Leaf<'a>),
+    each: &'e mut E,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a, E: FnMut(&[&'a [u8]], Leaf<'a>)> Walk<'a, '_, E> {
     fn value(&mut self, nested: usize) -> Option<()> {
         self.rest = self.rest.trim_ascii_start();
         if nested > DEEPEST {
@@ -178,7 +213,7 @@ pub(super) fn plain(raw: &[u8]) -> Cow<'_, str> {
 }
 
 /// Objects and lists within one another at most.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 24;
 
 #[cfg(test)]
 mod tests {

@@ -13,17 +13,55 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// A format of lines that need no memory.
-pub(super) struct LineFormat {
+pub(super) struct LineFormat<R = ReadLine> {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
     pub(super) extensions: &'static [&'static str],
     /// Whether a line looks like one of this format; cheap, and never wrong about another format's good lines.
     pub(super) is_ours: fn(&[u8]) -> bool,
-    pub(super) read: ReadLine,
+    pub(super) read: R,
 }
 
 /// Reads one line.
 pub(super) type ReadLine = for<'a> fn(&'a [u8], &LocalClock) -> Read<'a>;
+
+/// Reads one line that may say several things; each goes to the last argument.
+pub(super) type ReadLines =
+    for<'a> fn(&'a [u8], &LocalClock, &mut dyn FnMut(Event<'a>)) -> Result<(), Passed>;
+
+/// What reads a line, whether it says one thing or several.
+trait Reads: Copy + Send + Sync + 'static {
+    fn read<'a>(
+        self,
+        line: &'a [u8],
+        clock: &LocalClock,
+        out: &mut dyn FnMut(Event<'a>),
+    ) -> Result<(), Passed>;
+}
+
+impl Reads for ReadLine {
+    #[inline]
+    fn read<'a>(
+        self,
+        line: &'a [u8],
+        clock: &LocalClock,
+        out: &mut dyn FnMut(Event<'a>),
+    ) -> Result<(), Passed> {
+        self(line, clock).map(out)
+    }
+}
+
+impl Reads for ReadLines {
+    #[inline]
+    fn read<'a>(
+        self,
+        line: &'a [u8],
+        clock: &LocalClock,
+        out: &mut dyn FnMut(Event<'a>),
+    ) -> Result<(), Passed> {
+        self(line, clock, out)
+    }
+}
 
 /// One record, or why there is none.
 pub(super) type Read<'a> = Result<Event<'a>, Passed>;
@@ -40,6 +78,15 @@ pub(super) enum Passed {
 /// A sound line of a kind that is not kept.
 pub(super) const OTHER: Passed = Passed::Ignored(IgnoreReason::OtherMessage);
 
+/// A line that is not of this format.
+pub(super) const WRONG_SHAPE: Passed = Passed::Rejected(RejectReason::WrongShape);
+
+/// A line that lacks what a record of its kind can not do without.
+pub(super) const MISSING: Passed = Passed::Rejected(RejectReason::MissingFields);
+
+/// A line whose time can not be read.
+pub(super) const BAD_TIME: Passed = Passed::Rejected(RejectReason::BadTime);
+
 impl From<RejectReason> for Passed {
     fn from(reason: RejectReason) -> Self {
         Passed::Rejected(reason)
@@ -55,12 +102,12 @@ impl From<Passed> for Outcome {
     }
 }
 
-struct Reader {
+struct Reader<R> {
     clock: LocalClock,
-    read: ReadLine,
+    read: R,
 }
 
-impl LogFormat for LineFormat {
+impl<R: Reads> LogFormat for LineFormat<R> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -89,13 +136,10 @@ impl LogFormat for LineFormat {
     }
 }
 
-impl LineReader for Reader {
+impl<R: Reads> LineReader for Reader<R> {
     fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
-        match (self.read)(frame.bytes, &self.clock) {
-            Ok(event) => {
-                out(event);
-                Outcome::Records
-            }
+        match self.read.read(frame.bytes, &self.clock, out) {
+            Ok(()) => Outcome::Records,
             Err(passed) => passed.into(),
         }
     }

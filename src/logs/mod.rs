@@ -26,7 +26,6 @@ pub mod registers;
 mod said;
 mod squid;
 mod stamps;
-mod syslog;
 mod times;
 mod urls;
 mod xml;

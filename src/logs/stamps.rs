@@ -1,10 +1,11 @@
 //! The moment that stands before a line, in any of the spellings that servers and appliances use, and the calendar dates of
 //! tables. A date of numbers alone is read in the order that its format says; nothing is guessed from its values.
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 
-use super::times::{LocalClock, epoch, month_number};
+use super::fields::number;
+use super::times::{LocalClock, at_offset, epoch, month_number};
 use crate::record::{RejectReason, Timestamp};
 
 /// What stands where a line's time is expected.
@@ -67,105 +68,157 @@ fn bare_stamp<'a>(line: &'a [u8], clock: &LocalClock) -> (Stamp, &'a [u8]) {
             .position(|byte| !byte.is_ascii_digit() && *byte != b'.')
             .unwrap_or(line.len());
         let (word, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
-        return (Stamp::of(epoch(word)), after(rest));
+        return (Stamp::of(since_1970(word)), after(rest));
     }
-    if digits > 0 {
-        return match shape(line, DayOrder::DayFirst) {
-            Some((local, rest)) => {
-                let (zone, rest) = zone(rest);
-                (Stamp::of(placed(local, zone, clock)), after(rest))
-            }
-            None => (Stamp::Missing, line),
-        };
+    match found(line, Some(DayOrder::DayFirst)) {
+        Some((found, rest)) => (Stamp::of(found.placed(clock)), after(rest)),
+        None => (Stamp::Missing, line),
     }
-    month_first(line, clock).unwrap_or((Stamp::Missing, line))
 }
 
-/// `Mar  2 10:15:00`, `Mar  2 2026 10:15:00`, `Mar  2 10:15:00 2026`, each with a weekday before it or without.
-fn month_first<'a>(line: &'a [u8], clock: &LocalClock) -> Option<(Stamp, &'a [u8])> {
-    let mut at = Scan { rest: line };
-    let first = at.letters(3)?;
-    let month = match month_number(first) {
-        Some(month) => month,
-        None if WEEKDAYS.iter().any(|day| day.as_bytes() == first) => {
-            at.one(b',');
-            at.blanks();
-            month_number(at.letters(3)?)?
-        }
-        None => return None,
-    };
-    at.blanks();
-    let day = at.number(1, 2)?;
-    at.one(b',');
-    at.blanks();
-    let before = at.rest;
-    let mut year = at.number(4, 4);
-    if year.is_some() && at.one(b':') {
-        return None;
-    }
-    if year.is_none() {
-        at.rest = before;
-    }
-    at.blanks();
-    let time = at.clock()?;
-    if year.is_none() {
-        // A year may also stand last, where a word of digits alone and of this century follows.
-        let mark = at.rest;
-        at.blanks();
-        match at.number(4, 4) {
-            Some(number) if (1990..2100).contains(&number) && at.at_edge() => year = Some(number),
-            _ => at.rest = mark,
-        }
-    }
-    let (zone, rest) = zone(at.rest);
-    let moment = match year {
-        Some(year) => time
-            .to_time()
-            .zip(date(year, month.into(), day))
-            .and_then(|(time, date)| placed(Some(date.to_datetime(time)), zone, clock)),
-        None => time
-            .to_time()
-            .zip(i8::try_from(day).ok())
-            .and_then(|(time, day)| clock.in_latest_year(month, day, time, zone)),
-    };
-    Some((Stamp::of(moment), after(rest)))
-}
-
-/// A calendar time of numbers, or with the month by name, as tables write it, with the zone that follows it or in the clock's.
+/// A time that is all of a cell, as tables write it: with the zone that follows it or in the clock's.
 pub(super) fn moment(bytes: &[u8], order: DayOrder, clock: &LocalClock) -> Option<Timestamp> {
-    let bytes = bytes.trim_ascii();
-    let digits = bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if digits >= 9 && digits != 14 {
-        // Seconds; or milli-, micro- and nanoseconds by their length, as JSON has them.
-        return match digits {
-            13 => whole(bytes)?.checked_mul(1_000).and_then(in_micros),
-            16 => whole(bytes).and_then(in_micros),
-            19 => whole(bytes).map(|nanos| nanos / 1_000).and_then(in_micros),
-            _ => epoch(bytes),
-        };
+    whole(bytes, Some(order), |found| found.placed(clock))
+}
+
+/// A moment in UTC whatever the source's zone is, for layouts whose maker says that times are UTC.
+pub(super) fn utc_stamp(bytes: &[u8]) -> Option<Timestamp> {
+    whole(bytes, None, Found::in_utc)
+}
+
+/// The same for a day and a time of day in two fields.
+pub(super) fn utc_stamp_of(date: &[u8], time: &[u8]) -> Option<Timestamp> {
+    apart(date, time, None)?.in_utc()
+}
+
+impl LocalClock {
+    /// A moment: seconds, thousandths, millionths or billionths since 1970 (by their number of digits), or a day and a time of day in any
+    /// order that has one meaning; without an offset, in the source's zone. A year is needed.
+    pub(super) fn stamp(&self, bytes: &[u8]) -> Option<Timestamp> {
+        whole(bytes, None, |found| match found.day {
+            Day::Of(_) => found.placed(self),
+            Day::OfSomeYear(..) => None,
+        })
     }
-    let Some((local, rest)) = shape(bytes, order) else {
-        return match month_first(bytes, clock) {
-            Some((Stamp::At(moment), [])) => Some(moment),
-            _ => None,
-        };
-    };
-    let (zone, rest) = zone(rest);
-    if !rest.trim_ascii().is_empty() {
+
+    /// The same, and besides `Mar  2 10:15:00`, which has no year.
+    pub(super) fn stamp_or_yearless(&self, bytes: &[u8]) -> Option<Timestamp> {
+        whole(bytes, None, |found| found.placed(self))
+    }
+
+    /// A day and a time of day that stand in two fields, and perhaps an offset in a third (`+0100`, `+01:00`, `UTC`).
+    pub(super) fn stamp_of(
+        &self,
+        date: &[u8],
+        time: &[u8],
+        zone: Option<&[u8]>,
+    ) -> Option<Timestamp> {
+        apart(date, time, zone)?.placed(self)
+    }
+}
+
+/// What a text says of a moment. What does not exist (the 31st of February) is nothing.
+#[derive(Clone, Copy)]
+struct Found {
+    day: Day,
+    time: Option<Time>,
+    offset: Option<Offset>,
+}
+
+#[derive(Clone, Copy)]
+enum Day {
+    Of(Option<Date>),
+    /// Month and day without a year.
+    OfSomeYear(i8, i8),
+}
+
+impl Found {
+    fn placed(self, clock: &LocalClock) -> Option<Timestamp> {
+        match self.day {
+            Day::Of(date) => clock.at(date?.to_datetime(self.time?), self.offset),
+            Day::OfSomeYear(month, day) => {
+                clock.in_latest_year(month, day, self.time?, self.offset)
+            }
+        }
+    }
+
+    fn in_utc(self) -> Option<Timestamp> {
+        match self.day {
+            Day::Of(date) => at_offset(
+                date?.to_datetime(self.time?),
+                self.offset.unwrap_or(Offset::UTC),
+            ),
+            Day::OfSomeYear(..) => None,
+        }
+    }
+}
+
+/// A text that is a time and nothing else, perhaps in brackets or quotation marks, perhaps after a weekday.
+fn whole(
+    bytes: &[u8],
+    order: Option<DayOrder>,
+    placed: impl FnOnce(Found) -> Option<Timestamp>,
+) -> Option<Timestamp> {
+    let bytes = bare(bytes);
+    if let Some(moment) = since_1970(bytes) {
+        return Some(moment);
+    }
+    let (found, rest) = found(bytes, order)?;
+    if !matches!(rest.trim_ascii(), [] | [b':']) {
         return None;
     }
-    placed(local, zone, clock)
+    placed(found)
 }
 
-fn whole(bytes: &[u8]) -> Option<i64> {
-    super::fields::number(bytes).and_then(|number| i64::try_from(number).ok())
+/// Without the brackets or quotation marks that some put around a time.
+fn bare(bytes: &[u8]) -> &[u8] {
+    match bytes.trim_ascii() {
+        [b'[', inner @ .., b']'] | [b'"', inner @ .., b'"'] => inner,
+        bytes => bytes,
+    }
 }
 
-fn in_micros(micros: i64) -> Option<Timestamp> {
-    let moment = Timestamp::from_micros(micros);
+fn apart(date: &[u8], time: &[u8], zone: Option<&[u8]>) -> Option<Found> {
+    let mut day = Scan { rest: bare(date) };
+    let date = day.date(None)?;
+    let mut clock = Scan { rest: bare(time) };
+    let time = clock.clock()?.to_time();
+    if !day.rest.is_empty() {
+        return None;
+    }
+    let zoned = match zone.map(bare) {
+        Some(zone) if !zone.is_empty() => zone,
+        _ => clock.rest.trim_ascii(),
+    };
+    let offset = match zoned {
+        [] => None,
+        zoned => match self::zone(zoned) {
+            (Some(offset), []) => Some(offset),
+            _ => return None,
+        },
+    };
+    Some(Found {
+        day: Day::Of(date),
+        time,
+        offset,
+    })
+}
+
+/// Digits alone, or with a fraction: ten digits are seconds, thirteen thousandths, sixteen millionths, nineteen billionths.
+fn since_1970(bytes: &[u8]) -> Option<Timestamp> {
+    if !bytes.first()?.is_ascii_digit() || bytes.len() < 9 {
+        return None;
+    }
+    let digits = memchr::memchr(b'.', bytes).unwrap_or(bytes.len());
+    let value = || number(bytes.get(..digits)?);
+    let micros = match digits {
+        9 | 10 => return epoch(bytes),
+        13 => value()?.checked_mul(1_000)?,
+        16 => value()?,
+        19 => value()? / 1_000,
+        _ => return None,
+    };
+    let moment = Timestamp::from_micros(i64::try_from(micros).ok()?);
     (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
 }
 
@@ -175,94 +228,87 @@ fn after(rest: &[u8]) -> &[u8] {
     rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start()
 }
 
-/// A date and a time of day by their shape: the calendar time if it exists, and what follows.
-fn shape(bytes: &[u8], order: DayOrder) -> Option<(Option<DateTime>, &[u8])> {
+/// A day and a time of day at the beginning of a text, whatever their order, and what follows. Without an order, a day and a month
+/// that are both numbers are read only after the year.
+fn found(bytes: &[u8], order: Option<DayOrder>) -> Option<(Found, &[u8])> {
     let mut at = Scan { rest: bytes };
-    let first = at.number_of(1, 4)?;
-    let between = at.any(b"-/.:")?;
-    let (year, month, day) = if first.1 == 4 {
-        let month = at.month()?;
-        at.one(between).then_some(())?;
-        (first.0, month, at.number(1, 2)?)
-    } else {
-        let second = at.month()?;
-        at.one(between).then_some(())?;
-        let (year, length) = at.number_of(2, 4)?;
-        let year = if length == 2 { year + 2000 } else { year };
-        match (order, second) {
-            (DayOrder::MonthFirst, Month::Number(day)) => (year, Month::Number(first.0), day),
-            (_, month) => (year, month, first.0),
-        }
-    };
-    let apart = at.one(b'T') || at.one(b',') || at.one(b'-') || at.one(b':');
-    let blanks = at.blanks();
-    if !apart && !blanks {
+    at.weekday();
+    if !at.rest.first()?.is_ascii_digit() {
+        return month_first(at);
+    }
+    let date = at.date(order)?;
+    let apart = at.any(b"Tt,-:_").is_some();
+    if !at.blanks() && !apart {
         return None;
     }
-    let time = at.clock()?;
-    let month = match month {
-        Month::Number(number) => number,
-        Month::Name(number) => u64::try_from(number).ok()?,
+    at.one(b',');
+    at.blanks();
+    let time = at.clock()?.to_time();
+    let (offset, rest) = zone(at.rest);
+    let found = Found {
+        day: Day::Of(date),
+        time,
+        offset,
     };
-    let date = i8::try_from(month)
-        .ok()
-        .and_then(|month| date(year, month.into(), day));
-    let local = date
-        .zip(time.to_time())
-        .map(|(date, time)| date.to_datetime(time));
-    Some((local, at.rest))
+    Some((found, rest))
 }
 
-fn date(year: u64, month: i64, day: u64) -> Option<Date> {
-    Date::new(
-        i16::try_from(year).ok()?,
-        i8::try_from(month).ok()?,
-        i8::try_from(day).ok()?,
-    )
-    .ok()
+/// `Mar  2 10:15:00`, `Mar  2 2026 10:15:00`, `Mar  2 10:15:00 2026`, `Mar  2 10:15:00 UTC 2026`.
+fn month_first(mut at: Scan<'_>) -> Option<(Found, &[u8])> {
+    let month = month_number(at.letters(3)?)?;
+    at.blanks();
+    let day = at.number(1, 2)?;
+    at.one(b',');
+    at.blanks();
+    let before = at.rest;
+    let mut year = at.number(4, 4);
+    if year.is_none() {
+        at.rest = before;
+    }
+    at.blanks();
+    let time = at.clock()?.to_time();
+    if year.is_none() {
+        year = at.late_year();
+    }
+    let (offset, rest) = zone(at.rest);
+    at.rest = rest;
+    if year.is_none() && offset.is_some() {
+        year = at.late_year();
+    }
+    let day = match year {
+        Some(year) => Day::Of(date(year, month, day)),
+        None => Day::OfSomeYear(month, i8::try_from(day).ok()?),
+    };
+    Some((Found { day, time, offset }, at.rest))
 }
 
-/// The zone after a time: `Z`, `+01:00`, `+0100`, or one of the abbreviations with one meaning here.
+fn date(year: u64, month: i8, day: u64) -> Option<Date> {
+    Date::new(i16::try_from(year).ok()?, month, i8::try_from(day).ok()?).ok()
+}
+
+/// The zone after a time: `Z`, `+01:00`, `+0100`, `+01` and `GMT+1`, or one of the abbreviations with one meaning here.
 fn zone(rest: &[u8]) -> (Option<Offset>, &[u8]) {
     let word = rest.trim_ascii_start();
-    for (name, offset) in ZONES {
-        if let Some(rest) = word.strip_prefix(name.as_bytes())
-            && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
-        {
-            return (Some(*offset), rest);
+    let mut at = Scan { rest: word };
+    let mut close = word.len() == rest.len();
+    if let Some((name, offset)) = ZONES
+        .iter()
+        .find(|(name, _)| word.starts_with(name.as_bytes()))
+    {
+        let rest = word.get(name.len()..).unwrap_or_default();
+        match rest {
+            [b'+' | b'-', ..] if name.len() == 3 => {
+                at.rest = rest;
+                close = true;
+            }
+            [byte, ..] if byte.is_ascii_alphanumeric() => {}
+            _ => return (Some(*offset), rest),
         }
     }
-    let mut at = Scan { rest: word };
-    let ahead = match at.any(b"+-") {
-        Some(b'+') => 1,
-        Some(_) => -1,
-        None => return (None, rest),
-    };
-    let (hours, minutes) = match at.number_of(2, 4) {
-        Some((both, 4)) => (both / 100, both % 100),
-        Some((hours, 2)) if at.one(b':') => match at.number(2, 2) {
-            Some(minutes) => (hours, minutes),
-            None => return (None, rest),
-        },
-        _ => return (None, rest),
-    };
-    if minutes > 59 || hours > 15 || !at.at_edge() {
-        return (None, rest);
+    match at.offset(close) {
+        Some(offset) => (Some(offset), at.rest),
+        None => (None, rest),
     }
-    let seconds = i32::try_from((hours * 60 + minutes) * 60).unwrap_or(0) * ahead;
-    match Offset::from_seconds(seconds) {
-        Ok(offset) => (Some(offset), at.rest),
-        Err(_) => (None, rest),
-    }
-}
-
-fn placed(local: Option<DateTime>, zone: Option<Offset>, clock: &LocalClock) -> Option<Timestamp> {
-    clock.at(local?, zone)
-}
-
-enum Month {
-    Number(u64),
-    Name(i8),
 }
 
 /// Hours, minutes, seconds and a fraction, not yet believed.
@@ -270,7 +316,7 @@ struct TimeOfDay {
     hour: u64,
     minute: u64,
     second: u64,
-    nanos: u64,
+    nanos: i32,
 }
 
 impl TimeOfDay {
@@ -283,10 +329,15 @@ impl TimeOfDay {
             i8::try_from(self.hour).ok()?,
             i8::try_from(self.minute).ok()?,
             i8::try_from(self.second.min(59)).ok()?,
-            i32::try_from(self.nanos).ok()?,
+            self.nanos,
         )
         .ok()
     }
+}
+
+enum Month {
+    Number(u64),
+    Name(i8),
 }
 
 struct Scan<'a> {
@@ -332,11 +383,97 @@ impl<'a> Scan<'a> {
         Some(word)
     }
 
+    /// A weekday, short or in full, and what parts it from the day.
+    fn weekday(&mut self) {
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| !byte.is_ascii_alphabetic())
+            .unwrap_or(0);
+        if let Some((word, rest)) = self.rest.split_at_checked(end)
+            && WEEKDAYS.iter().any(|day| word.starts_with(day.as_bytes()))
+        {
+            self.rest = rest;
+            self.one(b',');
+            self.blanks();
+        }
+    }
+
+    /// A year in digits alone that stands last; anything else is left.
+    fn late_year(&mut self) -> Option<u64> {
+        let mark = self.rest;
+        self.blanks();
+        match self.number(4, 4) {
+            Some(year) if (1990..2100).contains(&year) && self.at_edge() => Some(year),
+            _ => {
+                self.rest = mark;
+                None
+            }
+        }
+    }
+
+    /// `2026-03-02`, `20260302`, `02/Mar/2026`, `2 Mar 2026`, and by the order `02/03/26`: nothing inside if there is no such day.
+    fn date(&mut self, order: Option<DayOrder>) -> Option<Option<Date>> {
+        let (first, length) = self.number_of(1, 8)?;
+        if length == 8 {
+            let month = i8::try_from(first / 100 % 100).ok()?;
+            return Some(date(first / 10_000, month, first % 100));
+        }
+        let between = self.any(b"-/.: ")?;
+        if length == 4 {
+            let month = match self.month()? {
+                Month::Number(number) => i8::try_from(number).ok(),
+                Month::Name(number) => Some(number),
+            };
+            self.one(between).then_some(())?;
+            let day = self.number(1, 2)?;
+            return Some(month.and_then(|month| date(first, month, day)));
+        }
+        if length > 2 {
+            return None;
+        }
+        let second = self.month()?;
+        self.one(between).then_some(())?;
+        let (year, length) = self.number_of(2, 4)?;
+        let year = match length {
+            2 => year + 2000,
+            3 => return None,
+            _ => year,
+        };
+        let (month, day) = match (order, second) {
+            (_, Month::Name(month)) => (Some(month), first),
+            (Some(DayOrder::MonthFirst), Month::Number(day)) => (i8::try_from(first).ok(), day),
+            (Some(DayOrder::DayFirst), Month::Number(month)) => (i8::try_from(month).ok(), first),
+            (None, Month::Number(_)) => return None,
+        };
+        Some(month.and_then(|month| date(year, month, day)))
+    }
+
     fn month(&mut self) -> Option<Month> {
         if self.rest.first()?.is_ascii_digit() {
             return self.number(1, 2).map(Month::Number);
         }
         month_number(self.letters(3)?).map(Month::Name)
+    }
+
+    /// `+01:00`, `+0100`; close after a time or a name also `+01` and `+1`.
+    fn offset(&mut self, close: bool) -> Option<Offset> {
+        let ahead = match self.any(b"+-")? {
+            b'+' => 1,
+            _ => -1,
+        };
+        let (hours, minutes) = match self.number_of(1, 4)? {
+            (both, 4) => (both / 100, both % 100),
+            (_, 3) => return None,
+            (hours, _) if self.one(b':') => (hours, self.number(2, 2)?),
+            (hours, _) if close => (hours, 0),
+            _ => return None,
+        };
+        if minutes > 59 || hours > 14 || !self.at_edge() {
+            return None;
+        }
+        let seconds = i32::try_from((hours * 60 + minutes) * 60).ok()?;
+        Offset::from_seconds(seconds * ahead).ok()
     }
 
     fn number(&mut self, least: usize, most: usize) -> Option<u64> {
@@ -355,7 +492,7 @@ impl<'a> Scan<'a> {
         }
         let (word, rest) = self.rest.split_at_checked(digits)?;
         self.rest = rest;
-        Some((super::fields::number(word)?, digits))
+        Some((number(word)?, digits))
     }
 
     /// `10:15:00`, `10:15`, `10:15:00.125`, `10:15:00,125`, `3:15:00 PM`.
@@ -373,9 +510,12 @@ impl<'a> Scan<'a> {
             && next.is_ascii_digit()
         {
             self.any(b".,");
-            let (fraction, digits) = self.number_of(1, 9)?;
-            let scale = u32::try_from(9usize.saturating_sub(digits)).ok()?;
-            nanos = fraction * 10u64.pow(scale);
+            let mut scale = 100_000_000;
+            while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
+                nanos += i32::from(digit - b'0') * scale;
+                scale /= 10;
+                self.rest = rest;
+            }
         }
         let mark = self.rest;
         self.blanks();
@@ -397,6 +537,7 @@ impl<'a> Scan<'a> {
 
 static ZONES: &[(&str, Offset)] = &[
     ("Z", Offset::UTC),
+    ("z", Offset::UTC),
     ("UTC", Offset::UTC),
     ("GMT", Offset::UTC),
     ("BST", Offset::constant(1)),
@@ -471,5 +612,75 @@ mod tests {
             read("2026-03-02 15:15:00 nonsense", DayOrder::DayFirst),
             "none"
         );
+    }
+
+    fn london() -> LocalClock {
+        LocalClock::new(&crate::logs::SourceSettings {
+            zone: jiff::tz::TimeZone::get("Europe/London").unwrap(),
+            reference: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(),
+            ..settings()
+        })
+    }
+
+    #[test]
+    fn every_spelling_of_a_moment_means_that_moment() {
+        for text in [
+            "1782896400",
+            "1782896400.000",
+            "1782896400000",
+            "1782896400000000",
+            "1782896400000000000",
+            "2026-07-01T09:00:00Z",
+            "2026-07-01T10:00:00+01:00",
+            "2026-07-01T10:00:00.000+0100",
+            "2026-07-01 10:00:00 GMT+1:00",
+            "2026-07-01 10:00:00",
+            "2026/07/01 10:00:00",
+            "2026:07:01-10:00:00",
+            "2026-07-01, 10:00:00",
+            "01/Jul/2026:10:00:00 +0100",
+            "[01/Jul/2026:09:00:00 +0000]",
+            "01/Jul/2026:10:00:00.000",
+            "01 Jul 2026 09:00:00 UTC",
+            "1-Jul-2026 10:00:00.000",
+            "Wed Jul  1 10:00:00 2026",
+            "Wed Jul  1 09:00:00 UTC 2026",
+            "Jul 01 2026 10:00:00",
+            "Jul 1, 2026 09:00:00 GMT",
+            "Jul  1 2026 10:00:00:",
+            "2026-07-01 09:00:00 UTC",
+            "20260701T10:00:00",
+        ] {
+            let moment = london()
+                .stamp(text.as_bytes())
+                .map(|moment| moment.to_string());
+            assert_eq!(
+                moment.as_deref(),
+                Some("2026-07-01T09:00:00.000000Z"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_mean_two_days_or_hours_is_refused() {
+        for text in [
+            "01/07/2026 10:00:00",
+            "2026-02-30 10:00:00",
+            "2026-07-01 25:00:00",
+            "2026-07-01",
+            "2026-07-01 10:00:00 CEST",
+            "2026-10-25 01:30:00",
+            "12345678901",
+            "Jul  1 10:00:00",
+            "",
+        ] {
+            assert_eq!(london().stamp(text.as_bytes()), None, "{text}");
+        }
+        assert!(london().stamp_or_yearless(b"Jul  1 10:00:00").is_some());
+        let apart = london().stamp_of(b"2026-07-01", b"10:00:00", Some(b"+0100"));
+        assert_eq!(apart, london().stamp(b"2026-07-01T09:00:00Z"));
+        assert_eq!(utc_stamp_of(b"2026-07-01", b"09:00:00"), apart);
+        assert_eq!(utc_stamp(b"2026-07-01 09:00:00"), apart);
     }
 }

@@ -3,22 +3,24 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address};
+use crate::logs::lines::{
+    BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
+};
 use crate::logs::said::actions::action_of;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::{LocalClock, epoch};
 use crate::record::{Action, Event, RejectReason, Timestamp};
 
 /// Barracuda's gateways.
-pub(super) static BARRACUDA: LineFormat = LineFormat {
+pub(super) static BARRACUDA: LineFormat<ReadLines> = LineFormat {
     name: "barracuda",
     title: "Barracuda (CloudGen Firewall, Web Security Gateway)",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         memmem::find(line, b"|srcIP=").is_some()
             || memmem::find(line, b"http_scan").is_some()
             || activity(line).is_some()
@@ -30,11 +32,11 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let event = if let Some(at) = memmem::find(line, b"http_scan") {
         scanned(line.get(at..).unwrap_or_default())?
     } else {
-        let time = Envelope::of(line).time(clock);
+        let time = Heading::of(line).time(clock);
         let said = if memmem::find(line, b"|srcIP=").is_some() {
             by_name(line)
         } else {

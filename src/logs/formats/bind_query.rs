@@ -4,10 +4,10 @@
 //! view before the message since different versions; so the line is read from `client` on. A line without time can not be placed.
 
 use crate::logs::envelope::Envelope;
+use crate::logs::envelope::without_priority;
 use crate::logs::fields::{address, domain, number, text};
 use crate::logs::lines::{LineFormat, OTHER, Read, question};
 use crate::logs::stamps::{Stamp, stamp};
-use crate::logs::syslog::without_priority;
 use crate::logs::times::LocalClock;
 use crate::record::{Action, DnsQuery, Event, RejectReason};
 

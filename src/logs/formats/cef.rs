@@ -1,20 +1,20 @@
 //! CEF, ArcSight's common event format, from whatever product, by the dictionary of its extension: `CEF:0|vendor|product|version|event|name|
 //! severity|src=... dst=...`. Fields of a product's own that say more are known by their names or labels.
 
-use crate::logs::said::envelope::Envelope;
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, WRONG_SHAPE};
-use crate::logs::said::stamps::utc_stamp;
 use crate::logs::said::{Part, Said};
+use crate::logs::stamps::utc_stamp;
 use crate::logs::times::LocalClock;
 use crate::record::{Basis, Event, Timestamp};
 
 /// CEF from any product.
-pub(super) static CEF: LineFormat = LineFormat {
+pub(super) static CEF: LineFormat<ReadLines> = LineFormat {
     name: "cef",
     title: "CEF (ArcSight common event format)",
     extensions: &["log", "cef"],
-    looks: |line| {
+    is_ours: |line| {
         memchr::memmem::find(line, b"CEF:").is_some_and(|at| {
             line.get(at..)
                 .is_some_and(|rest| rest.iter().filter(|byte| **byte == b'|').count() >= 7)
@@ -27,7 +27,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let (heading, mut said) = Said::of_cef(line, part).ok_or(WRONG_SHAPE)?;
     let time = time(&said, line, clock).ok_or(BAD_TIME)?;
     if said.raw(Part::User).is_none() {
@@ -76,7 +76,7 @@ fn time(said: &Said<'_>, line: &[u8], clock: &LocalClock) -> Option<Timestamp> {
                 .or_else(|| utc_stamp(value));
         }
     }
-    Envelope::of(line).time(clock)
+    Heading::of(line).time(clock)
 }
 
 fn said_text(value: &[u8]) -> &[u8] {

@@ -3,21 +3,21 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::Pairs;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, WRONG_SHAPE};
-use crate::logs::said::pairs::Pairs;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, EndReason, Event, SignInEvent, Timestamp, Translation};
 
 /// Check Point's Log Exporter.
-pub(super) static CHECKPOINT: LineFormat = LineFormat {
+pub(super) static CHECKPOINT: LineFormat<ReadLines> = LineFormat {
     name: "checkpoint",
     title: "Check Point (Log Exporter)",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         let has = |part: &[u8]| memmem::find(line, part).is_some();
         has(b"CheckPoint ") && has(b":\"")
             || has(b"loguid") && (has(b"product:\"") || has(b"product="))
@@ -68,17 +68,14 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let mut said = fields(line)?;
     if said.raw(Part::Kind).is_none() && said.raw(Part::Action).is_none() {
         return Err(WRONG_SHAPE);
     }
     let stamp = said.raw(Part::Time);
     let time = stamp
-        .map_or_else(
-            || Envelope::of(line).time(clock),
-            |stamp| clock.stamp(stamp),
-        )
+        .map_or_else(|| Heading::of(line).time(clock), |stamp| clock.stamp(stamp))
         .ok_or(BAD_TIME)?;
     if said.bytes(Part::Kind) != b"DNS" {
         said.replace(Part::Qname, &[]);
@@ -123,7 +120,7 @@ fn read<'a>(
     Ok(())
 }
 
-fn fields(line: &[u8]) -> Result<Said<'_>, NoRecord> {
+fn fields(line: &[u8]) -> Result<Said<'_>, Passed> {
     if let Some(at) = memmem::find(line, b":\"")
         .and_then(|_| memmem::rfind(line.get(..memmem::find(line, b":\"")?)?, b"["))
     {
@@ -134,7 +131,7 @@ fn fields(line: &[u8]) -> Result<Said<'_>, NoRecord> {
             .ok_or(WRONG_SHAPE)?;
         return Ok(Said::of_these(Pairs::with(inner, b':', b';'), PART)?);
     }
-    let message = Envelope::of(line).message;
+    let message = Heading::of(line).message;
     if message.contains(&b'|') {
         let mut said = Said::nothing(crate::logs::said::escapes::Escapes::None);
         for pair in message.split(|byte| *byte == b'|') {
@@ -164,7 +161,7 @@ fn translation(
     said: &Said<'_>,
     event: &Event<'_>,
     time: Timestamp,
-) -> Result<Option<Translation>, NoRecord> {
+) -> Result<Option<Translation>, Passed> {
     let (Some(outside_ip), Event::Flow(flow)) = (said.ip(Part::NatIp)?, event) else {
         return Ok(None);
     };

@@ -7,13 +7,13 @@ use std::net::IpAddr;
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::actions::protocol_of;
 use crate::logs::said::bare_flow;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
@@ -21,11 +21,11 @@ use crate::record::{
 };
 
 /// Cisco's firewalls.
-pub(super) static CISCO_ASA: LineFormat = LineFormat {
+pub(super) static CISCO_ASA: LineFormat<ReadLines> = LineFormat {
     name: "cisco_asa",
     title: "Cisco ASA, Secure Firewall (FTD)",
     extensions: &["log"],
-    looks: |line| heading(line).is_some(),
+    is_ours: |line| heading(line).is_some(),
     read,
 };
 
@@ -45,7 +45,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let (id, text) = heading(line).ok_or(WRONG_SHAPE)?;
     let moment = || time(line, clock).ok_or(BAD_TIME);
     let event = match id {
@@ -72,7 +72,7 @@ fn read<'a>(
 
 /// The heading's time; with `logging timestamp` and no collector it ends in a colon before the message.
 fn time(line: &[u8], clock: &LocalClock) -> Option<Timestamp> {
-    Envelope::of(line).time(clock).or_else(|| {
+    Heading::of(line).time(clock).or_else(|| {
         let at = memchr::memchr(b'%', line)?;
         let head = line.get(..at)?.trim_ascii_end();
         let head = head.strip_suffix(b":").unwrap_or(head).trim_ascii();
@@ -81,7 +81,7 @@ fn time(line: &[u8], clock: &LocalClock) -> Option<Timestamp> {
 }
 
 /// `inside:10.1.2.3/51000` or `inside/10.1.2.3(51000)`: the address and the port, without what stands in brackets after it.
-fn end(word: &[u8]) -> Result<(IpAddr, u16), NoRecord> {
+fn end(word: &[u8]) -> Result<(IpAddr, u16), Passed> {
     let word = word.strip_suffix(b",").unwrap_or(word);
     let candidates = [
         memchr::memchr(b':', word).and_then(|at| word.get(at + 1..)),
@@ -117,7 +117,7 @@ fn after<'a>(words: &mut Words<'a>, key: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// `Built outbound TCP connection 7 for outside:192.0.2.7/443 (...) to inside:10.1.2.3/51000 (...)`: outbound ones begin at the second end.
-fn built<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn built<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut words = Words::of(text);
     let (_built, direction, protocol) = (words.next(), words.next(), words.next());
     let first = end(after(&mut words, b"for").ok_or(MISSING)?)?;
@@ -139,7 +139,7 @@ fn built<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
 }
 
 /// `Teardown TCP connection 7 for outside:192.0.2.7/443 to inside:10.1.2.3/51000 duration 0:00:30 bytes 1234 TCP FINs`.
-fn torn_down<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn torn_down<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut words = Words::of(text);
     let (_teardown, protocol) = (words.next(), words.next());
     let first = end(after(&mut words, b"for").ok_or(MISSING)?)?;
@@ -168,7 +168,7 @@ fn torn_down<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord>
     Ok(event)
 }
 
-fn seconds(text: &[u8]) -> Result<i64, NoRecord> {
+fn seconds(text: &[u8]) -> Result<i64, Passed> {
     let mut parts = text.split(|byte| *byte == b':').map(number);
     match (
         parts.next().flatten(),
@@ -183,7 +183,7 @@ fn seconds(text: &[u8]) -> Result<i64, NoRecord> {
 }
 
 /// `Built inbound ICMP connection for faddr 192.0.2.7/0 gaddr 198.51.100.2/1 laddr 10.1.2.3/1`.
-fn icmp<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn icmp<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut words = Words::of(text);
     let foreign = end(after(&mut words, b"faddr").ok_or(MISSING)?)?;
     let local = end(after(&mut words, b"laddr").ok_or(MISSING)?)?;
@@ -209,7 +209,7 @@ fn icmp<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
 }
 
 /// `Built dynamic TCP translation from inside:10.1.2.3/51000 to outside:198.51.100.2/20000`, and its end with a duration.
-fn translated<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn translated<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut words = Words::of(text);
     let protocol = words.nth(2).unwrap_or_default();
     let inside = end(after(&mut words, b"from").ok_or(MISSING)?)?;
@@ -234,7 +234,7 @@ fn translated<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord
 }
 
 /// `access-list inside permitted tcp inside/10.1.2.3(51000) -> outside/192.0.2.7(443) hit-cnt 1`.
-fn access_list<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn access_list<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut words = Words::of(text);
     let verdict = words.nth(2).ok_or(MISSING)?;
     let (protocol, src) = (
@@ -252,7 +252,7 @@ fn access_list<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecor
 
 /// `Deny tcp src outside:203.0.113.9/51000 dst inside:10.1.2.3/22 by access-group ...`, `Inbound TCP connection denied from 203.0.113.9/51000
 /// to 198.51.100.2/22 ...`, `Deny inbound UDP from 203.0.113.9/53 to ...`.
-fn denied<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn denied<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut protocol = [].as_slice();
     let (mut src, mut dst) = (None, None);
     let mut words = Words::of(text);
@@ -297,7 +297,7 @@ fn flow<'a>(
 }
 
 /// `10.1.2.3 Accessed URL 192.0.2.8:/path` or with a whole URL; `Access denied URL http://... SRC 10.1.2.3 DEST 192.0.2.9 on interface inside`.
-fn accessed<'a>(text: &'a [u8], id: u64, time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn accessed<'a>(text: &'a [u8], id: u64, time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut said = Said::nothing(Escapes::None);
     let mut words = Words::of(text);
     let url = if id == 304_002 {
@@ -359,7 +359,7 @@ const NAMED: Named = |key| {
 };
 
 /// `Name: value, Name: value`.
-fn named<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn named<'a>(text: &'a [u8], time: Timestamp) -> Result<Event<'a>, Passed> {
     let mut said = Said::nothing(Escapes::None);
     let mut rest = text;
     while !rest.is_empty() {
@@ -392,7 +392,7 @@ fn signed_in<'a>(
     id: u64,
     time: Timestamp,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let event = match id {
         109_006 | 113_005 | 113_015 | 605_004 | 611_102 | 716_039 => SignInEvent::Fail,
         113_019 | 716_002 => SignInEvent::Logoff,

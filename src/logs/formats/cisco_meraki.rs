@@ -2,12 +2,12 @@
 //!
 //! `<134>1 1772446500.123456789 ap1 events type=8021x_eap_success identity='j.bloggs' client_mac='02:..'`: the heading has the moment, the device and the kind.
 
+use crate::logs::envelope::without_priority;
 use crate::logs::fields::{Words, address, address_and_port, after, between, card, contains, text};
 use crate::logs::lines::{LineFormat, OTHER, Read, lease, sign_in};
 use crate::logs::pairs::Pairs;
 use crate::logs::squid::put_url;
 use crate::logs::stamps::stamp;
-use crate::logs::syslog::without_priority;
 use crate::logs::times::LocalClock;
 use crate::record::{
     AccountText, Basis, Event, Lease, LeaseEvent, RejectReason, SignIn, SignInEvent, Timestamp,

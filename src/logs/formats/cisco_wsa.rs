@@ -6,18 +6,18 @@
 use memchr::memmem;
 
 use crate::logs::fields::{Words, percent_decoded};
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::{LocalClock, epoch};
 use crate::record::{AccountText, Action, Event, RejectReason};
 
 /// Cisco's web appliance.
-pub(super) static CISCO_WSA: LineFormat = LineFormat {
+pub(super) static CISCO_WSA: LineFormat<ReadLines> = LineFormat {
     name: "cisco_wsa",
     title: "Cisco Secure Web Appliance (WSA access log)",
     extensions: &["log", "s"],
-    looks: |line| tag(line).is_some() && body(line).is_some(),
+    is_ours: |line| tag(line).is_some() && body(line).is_some(),
     read,
 };
 
@@ -67,7 +67,7 @@ fn read<'a>(
     line: &'a [u8],
     _clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let rest = body(line).ok_or(WRONG_SHAPE)?;
     let mut words = Words::of(rest);
     let mut word = || words.next().ok_or(MISSING);

@@ -2,17 +2,17 @@
 //! datasets `gateway_dns`, `gateway_http`, `gateway_network`.
 
 use super::{cef, leef};
+use crate::logs::lines::{LineFormat, ReadLines};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
-use crate::logs::said::lines::LineFormat;
 
 /// Cloudflare Gateway (Logpush: DNS, HTTP, network).
-pub(super) static CLOUDFLARE_GATEWAY: LineFormat = LineFormat {
+pub(super) static CLOUDFLARE_GATEWAY: LineFormat<ReadLines> = LineFormat {
     name: "cloudflare_gateway",
     title: "Cloudflare Gateway (Logpush: DNS, HTTP, network)",
     extensions: &["json", "log"],
-    looks: |line| {
+    is_ours: |line| {
         memmem(line, b"\"Datetime\"")
             && (memmem(line, b"\"PolicyID\"")
                 || memmem(line, b"\"DeviceID\"")

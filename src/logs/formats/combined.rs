@@ -6,20 +6,20 @@
 
 use memchr::{memchr, memchr2, memmem};
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{address, number, unless_dash};
-use crate::logs::said::envelope::Envelope;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::{LocalClock, common_log};
 use crate::record::{Action, Event, RejectReason};
 
 /// Access logs of web servers.
-pub(super) static COMBINED: LineFormat = LineFormat {
+pub(super) static COMBINED: LineFormat<ReadLines> = LineFormat {
     name: "combined",
     title: "Web server access log (common, combined)",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         split(line).is_some_and(|parts| matches!(parts.status, [b'1'..=b'5' | b'0', _, _]))
     },
     read,
@@ -116,8 +116,8 @@ fn read<'a>(
     line: &'a [u8],
     _clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let message = Envelope::of(line).message;
+) -> Result<(), Passed> {
+    let message = Heading::of(line).message;
     if is_error(message) {
         return Err(OTHER);
     }

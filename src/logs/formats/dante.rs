@@ -3,20 +3,20 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::actions::{action_of, protocol_of};
 use crate::logs::said::bare_flow;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::times::LocalClock;
 use crate::record::{AccountText, Action, EndReason, Event, RejectReason};
 
 /// Dante's log.
-pub(super) static DANTE: LineFormat = LineFormat {
+pub(super) static DANTE: LineFormat<ReadLines> = LineFormat {
     name: "dante",
     title: "Dante (SOCKS server)",
     extensions: &["log"],
-    looks: |line| command(line).is_some(),
+    is_ours: |line| command(line).is_some(),
     read,
 };
 
@@ -34,12 +34,12 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let Some((verdict, step, rest)) = command(line) else {
-        let own = matches!(Envelope::of(line).program, b"danted" | b"sockd");
+        let own = matches!(Heading::of(line).program, b"danted" | b"sockd");
         return Err(if own { OTHER } else { WRONG_SHAPE });
     };
-    let time = Envelope::of(line).time(clock);
+    let time = Heading::of(line).time(clock);
     let time = time.or_else(|| {
         // `Mar  2 10:15:00 (1772446500.123456) danted[7]: ...`
         let at = memchr::memchr(b'(', line)?;

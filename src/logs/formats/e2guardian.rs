@@ -7,22 +7,22 @@
 
 use memchr::memmem;
 
+use crate::logs::cells::Fields;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
-use crate::logs::said::envelope::Envelope;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
-use crate::logs::said::stamps::utc_stamp;
 use crate::logs::said::{Part, Said};
+use crate::logs::stamps::utc_stamp;
 use crate::logs::times::{LocalClock, epoch};
 use crate::record::{Action, Event, RejectReason, Timestamp};
 
 /// e2guardian's access log.
-pub(super) static E2GUARDIAN: LineFormat = LineFormat {
+pub(super) static E2GUARDIAN: LineFormat<ReadLines> = LineFormat {
     name: "e2guardian",
     title: "e2guardian, DansGuardian (formats 1 to 8)",
     extensions: &["log"],
-    looks: |line| layout(body(line)).is_some(),
+    is_ours: |line| layout(body(line)).is_some(),
     read,
 };
 
@@ -37,7 +37,7 @@ enum Layout {
 
 fn body(line: &[u8]) -> &[u8] {
     // Formats with a date of their own have no heading that looks like it.
-    let envelope = Envelope::of(line);
+    let envelope = Heading::of(line);
     if envelope.program.is_empty() {
         line
     } else {
@@ -71,7 +71,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let line = body(line);
     let (said, time, action, ms) = match layout(line).ok_or(WRONG_SHAPE)? {
         Layout::Numbered => numbered(line)?,
@@ -86,7 +86,7 @@ fn read<'a>(
 type Line<'a> = (Said<'a>, Timestamp, Option<Action>, Option<u64>);
 
 /// Formats 2 and 4: `when user ip url what method size weight categories group code mime host group-name agent ...`.
-fn dated<'a>(line: &'a [u8], mark: u8, clock: &LocalClock) -> Result<Line<'a>, NoRecord> {
+fn dated<'a>(line: &'a [u8], mark: u8, clock: &LocalClock) -> Result<Line<'a>, Passed> {
     let (columns, count) = if mark == b',' {
         quoted(line).ok_or(WRONG_SHAPE)?
     } else {
@@ -130,7 +130,7 @@ fn quoted(line: &[u8]) -> Option<([&[u8]; 24], usize)> {
 
 /// Formats 5 to 8: `when server user ip [host] url method code size mime agent result duration peer number what weight categories group
 /// group-number [search flags]`.
-fn numbered(line: &[u8]) -> Result<Line<'_>, NoRecord> {
+fn numbered(line: &[u8]) -> Result<Line<'_>, Passed> {
     let mut columns = [[].as_slice(); 28];
     let mut count = 0;
     for field in line.split(|byte| *byte == b'\t') {
@@ -178,7 +178,7 @@ fn numbered(line: &[u8]) -> Result<Line<'_>, NoRecord> {
 }
 
 /// Format 1, whose fields are set apart by single blanks: `date time user ip url what method size weight categories ...`.
-fn blanks<'a>(line: &'a [u8], clock: &LocalClock) -> Result<Line<'a>, NoRecord> {
+fn blanks<'a>(line: &'a [u8], clock: &LocalClock) -> Result<Line<'a>, Passed> {
     let mut words = Words::of(line);
     let (date, time) = (words.next().ok_or(MISSING)?, words.next().ok_or(MISSING)?);
     let mut next = words.next().ok_or(MISSING)?;
@@ -215,7 +215,7 @@ fn put_ip<'a>(said: &mut Said<'a>, ip: &'a [u8]) {
 }
 
 /// `2026.3.2 10:15:00`, and seconds since 1970 after it where `logtimestamp` is on.
-fn when(text: &[u8], clock: &LocalClock) -> Result<Timestamp, NoRecord> {
+fn when(text: &[u8], clock: &LocalClock) -> Result<Timestamp, Passed> {
     let mut words = Words::of(text);
     let (date, time) = (words.next().ok_or(BAD_TIME)?, words.next().ok_or(BAD_TIME)?);
     let exact = words.next().and_then(utc_stamp);

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use super::postfix::{mail_at, mailbox};
 use super::share_of_lines;
+use crate::logs::cells::Fields;
 use crate::logs::fields::{address, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::said::lines::{BAD_TIME, NoRecord, OTHER, Read, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
-use crate::logs::said::stamps::utc_stamp;
+use crate::logs::lines::{BAD_TIME, OTHER, Passed, Read, WRONG_SHAPE};
+use crate::logs::stamps::utc_stamp;
 use crate::record::{
     AccountText, Basis, Direction, Event, IgnoreReason, RejectReason, SignIn, SignInEvent, Word,
 };
@@ -147,7 +147,7 @@ impl Reader {
             b"DELIVER" => "delivered",
             b"FAIL" | b"BADMAIL" => "failed",
             b"DEFER" => "deferred",
-            b"" => return Err(NoRecord::Rejected(RejectReason::MissingFields)),
+            b"" => return Err(Passed::Rejected(RejectReason::MissingFields)),
             _ => return Err(OTHER),
         };
         let mut mail = mail_at(time);

@@ -10,11 +10,11 @@ use memchr::{memchr, memmem};
 
 use super::postfix::{mail_at, mailbox};
 use super::share_of_lines;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, NoRecord, OTHER, Read, WRONG_SHAPE};
+use crate::logs::lines::{BAD_TIME, OTHER, Passed, Read, WRONG_SHAPE};
 use crate::logs::times::LocalClock;
 use crate::record::{
     AccountText, Basis, Event, RejectReason, SignIn, SignInEvent, Timestamp, Word,
@@ -92,7 +92,7 @@ impl LineReader for Reader {
 
 /// The time in up to three words, and the rest. Where syslog carries it, Exim's own time comes after the heading.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = Envelope::of(line).message;
+    let line = Heading::of(line).message;
     let digits = |from: usize, to: usize| {
         line.get(from..to)
             .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
@@ -265,7 +265,7 @@ fn sign_in<'a>(time: Timestamp, event: SignInEvent, ip: IpAddr, name: &[u8]) -> 
 }
 
 /// The client after `H=`: the last address in brackets before the next field; the one before it is what the client called itself.
-fn host(rest: &[u8]) -> Result<Option<IpAddr>, NoRecord> {
+fn host(rest: &[u8]) -> Result<Option<IpAddr>, Passed> {
     let at = if rest.starts_with(b"H=") {
         Some(0)
     } else {
@@ -284,7 +284,7 @@ fn host(rest: &[u8]) -> Result<Option<IpAddr>, NoRecord> {
 }
 
 /// The last address in square brackets.
-fn bracketed(part: &[u8]) -> Result<Option<IpAddr>, NoRecord> {
+fn bracketed(part: &[u8]) -> Result<Option<IpAddr>, Passed> {
     let Some(open) = memchr::memrchr(b'[', part) else {
         return Ok(None);
     };

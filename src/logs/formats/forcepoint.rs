@@ -2,17 +2,17 @@
 //! LEEF. The disposition `permitted` or `blocked` stands in the action or in its number, of which 1025 and above are refusals.
 
 use super::{cef, leef};
+use crate::logs::lines::{LineFormat, ReadLines};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
-use crate::logs::said::lines::LineFormat;
 
 /// Forcepoint (Websense) web security and NGFW.
-pub(super) static FORCEPOINT: LineFormat = LineFormat {
+pub(super) static FORCEPOINT: LineFormat<ReadLines> = LineFormat {
     name: "forcepoint",
     title: "Forcepoint (Websense) web security and NGFW",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         memmem(line, b"Forcepoint")
             || memmem(line, b"vendor=Websense")
             || memmem(line, b"|Websense|")

@@ -5,11 +5,11 @@
 //! A traffic record is written when the session ends, so it began `duration` seconds earlier; the records of a session that goes on
 //! (`logid` ..20, "long-lived session statistics") carry totals so far and are marked `active`.
 
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, OTHER, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::has_key;
 use crate::logs::said::actions::action_of;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
@@ -18,11 +18,11 @@ use crate::record::{
 };
 
 /// FortiGate's log.
-pub(super) static FORTIGATE: LineFormat = LineFormat {
+pub(super) static FORTIGATE: LineFormat<ReadLines> = LineFormat {
     name: "fortigate",
     title: "Fortinet FortiGate, FortiProxy",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         let contains = |part: &[u8]| memchr::memmem::find(line, part).is_some();
         (has_key(line, b"logid") || has_key(line, b"log_id") || has_key(line, b"devid"))
             && has_key(line, b"type")
@@ -36,12 +36,12 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let said = if memchr::memmem::find(line, b"|Fortinet|").is_some() {
         let (_, said) = Said::of_cef(line, cef_part).ok_or(WRONG_SHAPE)?;
         said
     } else {
-        Said::of_pairs(Envelope::of(line).message, PART)?
+        Said::of_pairs(Heading::of(line).message, PART)?
     };
     let kind = said.bytes(Part::Kind);
     let (kind, within) = match memchr::memchr(b':', kind) {
@@ -152,13 +152,13 @@ fn time(said: &Said<'_>, line: &[u8], clock: &LocalClock) -> Option<Timestamp> {
     }
     match (said.raw(Part::Date), said.raw(Part::Clock)) {
         (Some(date), Some(time)) => clock.stamp_of(date, time, said.raw(Part::Zone)),
-        _ => Envelope::of(line).time(clock),
+        _ => Heading::of(line).time(clock),
     }
 }
 
 type Out<'o, 'a> = &'o mut dyn FnMut(Event<'a>);
 
-fn traffic<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoRecord> {
+fn traffic<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), Passed> {
     let ms = said.duration_ms(1)?;
     let goes_on =
         said.bytes(Part::Session).ends_with(b"20") || said.raw(Part::Action) == Some(b"start");
@@ -203,7 +203,7 @@ fn translation(said: &Said<'_>, event: &Event<'_>) -> Option<Translation> {
     )
 }
 
-fn dns<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoRecord> {
+fn dns<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), Passed> {
     let action = match said.bytes(Part::Action) {
         b"" => None,
         word => action_of(word),
@@ -212,7 +212,7 @@ fn dns<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoR
     Ok(())
 }
 
-fn utm<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoRecord> {
+fn utm<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), Passed> {
     let action = said.action();
     if said.raw(Part::Host).is_none() && said.raw(Part::Url).is_none() {
         let end = if action == Some(Action::Blocked) {
@@ -238,7 +238,7 @@ fn utm<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoR
 }
 
 /// A lease that the FortiGate gave out: `dhcp_msg="Ack"`.
-fn lease<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoRecord> {
+fn lease<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), Passed> {
     let ip = said.ip(Part::Server)?.ok_or(RejectReason::MissingFields)?;
     let mac = Mac::parse(&said.text(Part::Mac)).ok_or(RejectReason::BadAddress)?;
     let seconds = said
@@ -256,7 +256,7 @@ fn lease<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), N
 }
 
 /// Sign-ins at the firewall, its portal and its VPN; a tunnel has a second address, by which the person is seen inside.
-fn event<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), NoRecord> {
+fn event<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), Passed> {
     let Some(event) = sign_in(said) else {
         return Err(OTHER);
     };

@@ -3,20 +3,20 @@
 
 use memchr::memchr;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::Words;
-use crate::logs::said::envelope::Envelope;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::Event;
 
 /// HAProxy's log of requests.
-pub(super) static HAPROXY: LineFormat = LineFormat {
+pub(super) static HAPROXY: LineFormat<ReadLines> = LineFormat {
     name: "haproxy",
     title: "HAProxy (HTTP log)",
     extensions: &["log"],
-    looks: |line| heading(Envelope::of(line).message).is_some(),
+    is_ours: |line| heading(Heading::of(line).message).is_some(),
     read,
 };
 
@@ -38,8 +38,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let message = Envelope::of(line).message;
+) -> Result<(), Passed> {
+    let message = Heading::of(line).message;
     let Some(([ip, port, time], rest)) = heading(message) else {
         let about_itself = [
             b"Proxy ".as_slice(),

@@ -5,20 +5,20 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, OTHER, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::has_key;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, EndReason, Event, RejectReason, Timestamp};
 
 /// Netfilter's log of packets.
-pub(super) static IPTABLES: LineFormat = LineFormat {
+pub(super) static IPTABLES: LineFormat<ReadLines> = LineFormat {
     name: "iptables",
     title: "Linux netfilter (iptables, nftables, ufw, UniFi, Proxmox)",
     extensions: &["log"],
-    looks: |line| has_key(line, b"SRC") && has_key(line, b"DST") && has_key(line, b"PROTO"),
+    is_ours: |line| has_key(line, b"SRC") && has_key(line, b"DST") && has_key(line, b"PROTO"),
     read,
 };
 
@@ -38,14 +38,14 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let at = memmem::find(line, b"IN=").or_else(|| memmem::find(line, b" SRC="));
     let Some((before, packet)) = at.and_then(|at| line.split_at_checked(at)) else {
-        let kernel = Envelope::of(line).program == b"kernel";
+        let kernel = Heading::of(line).program == b"kernel";
         return Err(if kernel { OTHER } else { WRONG_SHAPE });
     };
     let said = Said::of_pairs(packet, PART)?;
-    let time = Envelope::of(line)
+    let time = Heading::of(line)
         .time(clock)
         .or_else(|| time_within(before, clock))
         .ok_or(BAD_TIME)?;

@@ -5,11 +5,11 @@
 //! answer to an INFORM, which gives out nothing) are passed over.
 
 use super::share_of_lines;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
 use crate::logs::given::Given;
-use crate::logs::syslog::SyslogLine;
 use crate::logs::times::LocalClock;
 use crate::record::{Event, IgnoreReason, Lease, LeaseEvent, Mac, RejectReason, Timestamp};
 
@@ -61,9 +61,10 @@ impl LogFormat for IscDhcpd {
 
 impl LineReader for Reader {
     fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
-        let Some(line) = SyslogLine::split(frame.bytes, &self.clock) else {
+        let line = Heading::of(frame.bytes);
+        if line.program.is_empty() {
             return Outcome::Rejected(RejectReason::WrongShape);
-        };
+        }
         if line.program != b"dhcpd" {
             return Outcome::Ignored(IgnoreReason::OtherMessage);
         }
@@ -71,7 +72,7 @@ impl LineReader for Reader {
             return Outcome::Ignored(IgnoreReason::OtherMessage);
         };
         let lease = line
-            .time
+            .time(&self.clock)
             .ok_or(RejectReason::BadTime)
             .and_then(|time| message.lease(time));
         match lease {

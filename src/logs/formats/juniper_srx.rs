@@ -3,21 +3,23 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address};
+use crate::logs::lines::{
+    BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
+};
 use crate::logs::said::actions::protocol_of;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, EndReason, Event, RejectReason, Timestamp, Translation};
 
 /// Juniper's SRX.
-pub(super) static JUNIPER_SRX: LineFormat = LineFormat {
+pub(super) static JUNIPER_SRX: LineFormat<ReadLines> = LineFormat {
     name: "juniper_srx",
     title: "Juniper SRX (Junos)",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         [
             b"RT_FLOW".as_slice(),
             b"RT_UTM",
@@ -102,7 +104,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let found = KINDS
         .iter()
         .find_map(|kind| Some((kind, memmem::find(line, kind.0.as_bytes())?)));
@@ -110,7 +112,7 @@ fn read<'a>(
         let junos = memmem::find(line, b"RT_").is_some() || memmem::find(line, b"junos@").is_some();
         return Err(if junos { OTHER } else { WRONG_SHAPE });
     };
-    let time = Envelope::of(line).time(clock).ok_or(BAD_TIME)?;
+    let time = Heading::of(line).time(clock).ok_or(BAD_TIME)?;
     let rest = line.get(at + name.len()..).unwrap_or_default();
     if name.starts_with("WEBFILTER") {
         let said = Said::of_pairs(rest, PART)?;
@@ -136,7 +138,7 @@ fn by_name<'a>(
     time: Timestamp,
     action: Option<Action>,
     end: EndReason,
-) -> Result<(Event<'a>, Option<Translation>), NoRecord> {
+) -> Result<(Event<'a>, Option<Translation>), Passed> {
     let said = Said::of_pairs(rest, PART)?;
     let reason = said.bytes(Part::Verdict);
     let end = if end == EndReason::End && memmem::find(reason, b"idle").is_some() {

@@ -2,20 +2,20 @@
 //! src=...<tab>dst=...`, or 2.0 with a mark of its own.
 
 use super::cef;
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::actions::action_of;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Basis, Event};
 
 /// LEEF from any product.
-pub(super) static LEEF: LineFormat = LineFormat {
+pub(super) static LEEF: LineFormat<ReadLines> = LineFormat {
     name: "leef",
     title: "LEEF (QRadar log event extended format)",
     extensions: &["log", "leef"],
-    looks: |line| {
+    is_ours: |line| {
         memchr::memmem::find(line, b"LEEF:").is_some_and(|at| {
             line.get(at..)
                 .is_some_and(|rest| rest.iter().filter(|byte| **byte == b'|').count() >= 4)
@@ -28,11 +28,11 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let (heading, said) = Said::of_leef(line, part).ok_or(WRONG_SHAPE)?;
     let time = match said.raw(Part::Time) {
         Some(value) => clock.stamp_or_yearless(value),
-        None => Envelope::of(line).time(clock),
+        None => Heading::of(line).time(clock),
     };
     let time = time.ok_or(BAD_TIME)?;
     if let Some(event) =

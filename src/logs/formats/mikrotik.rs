@@ -5,13 +5,15 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number, text};
+use crate::logs::lines::{
+    BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
+};
 use crate::logs::said::actions::protocol_of;
 use crate::logs::said::bare_flow;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::escapes::Escapes;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
@@ -19,11 +21,11 @@ use crate::record::{
 };
 
 /// RouterOS.
-pub(super) static MIKROTIK: LineFormat = LineFormat {
+pub(super) static MIKROTIK: LineFormat<ReadLines> = LineFormat {
     name: "mikrotik",
     title: "MikroTik RouterOS",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         let has = |part: &[u8]| memmem::find(line, part).is_some();
         has(b" in:") && has(b" out:") && has(b" proto ") && has(b"->")
             || (has(b" deassigned ") || has(b" assigned "))
@@ -45,9 +47,9 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let packet = memmem::find(line, b" proto ").filter(|_| memmem::find(line, b"->").is_some());
-    let time = || Envelope::of(line).time(clock).ok_or(BAD_TIME);
+    let time = || Heading::of(line).time(clock).ok_or(BAD_TIME);
     let event = if let Some(at) = packet {
         packet_of(line, at, time()?)?
     } else if let Some(at) = memmem::find(line, b"assigned ") {

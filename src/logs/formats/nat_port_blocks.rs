@@ -126,7 +126,7 @@ impl Reader {
     fn now(&self, line: &[u8]) -> Result<Timestamp, RejectReason> {
         let envelope = Envelope::of(line, &self.clock).stamp.moment();
         envelope.or_else(|_| {
-            let bare = crate::logs::syslog::without_priority(line).trim_ascii_start();
+            let bare = crate::logs::envelope::without_priority(line).trim_ascii_start();
             let bare = bare.strip_prefix(b"1 ").unwrap_or(bare);
             let (year, rest) = bare.split_at_checked(4).ok_or(RejectReason::BadTime)?;
             let rest = rest.trim_ascii_start();

@@ -2,17 +2,17 @@
 //! `#Fields:` heading makes them W3C's (`w3c`).
 
 use super::{cef, leef};
+use crate::logs::lines::{LineFormat, ReadLines};
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
-use crate::logs::said::lines::LineFormat;
 
 /// Netskope (cloud log shipper, web transactions).
-pub(super) static NETSKOPE: LineFormat = LineFormat {
+pub(super) static NETSKOPE: LineFormat<ReadLines> = LineFormat {
     name: "netskope",
     title: "Netskope (cloud log shipper, web transactions)",
     extensions: &["json", "log"],
-    looks: |line| {
+    is_ours: |line| {
         memmem(line, b"\"access_method\"")
             || memmem(line, b"\"traffic_type\"")
             || memmem(line, b"|Netskope|")

@@ -3,21 +3,21 @@
 //!
 //! The time is `generated_time`, in the firewall's zone. A session's start and how long it took stand in TRAFFIC lines.
 
-use crate::logs::said::envelope::Envelope;
+use crate::logs::cells::Fields;
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, EndReason, Event, SignInEvent, Timestamp, Translation};
 
 /// Palo Alto's log.
-pub(super) static PALOALTO: LineFormat = LineFormat {
+pub(super) static PALOALTO: LineFormat<ReadLines> = LineFormat {
     name: "paloalto",
     title: "Palo Alto Networks (PAN-OS)",
     extensions: &["log", "csv"],
-    looks: |line| {
+    is_ours: |line| {
         let mut fields = Fields::of(body(line), b',');
         let (first, received) = (fields.next(), fields.next());
         let kind = fields.nth(1);
@@ -30,7 +30,7 @@ pub(super) static PALOALTO: LineFormat = LineFormat {
 
 /// The line from its first field on: what stands before the comma that ends it may be a heading.
 fn body(line: &[u8]) -> &[u8] {
-    let message = Envelope::of(line).message;
+    let message = Heading::of(line).message;
     // `PAN-OS: 1,2026/...` and the like.
     let comma = memchr::memchr(b',', message).unwrap_or(0);
     let begins = message
@@ -44,7 +44,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let (columns, count) = Fields::columns::<128>(body(line), b',').ok_or(WRONG_SHAPE)?;
     if count < 8 {
         return Err(WRONG_SHAPE);
@@ -98,7 +98,7 @@ fn traffic<'a>(
     time: Timestamp,
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let mut said = common(at);
     for (part, place) in [
         (Part::Sent, 32),
@@ -148,7 +148,7 @@ fn threat<'a>(
     count: usize,
     time: Timestamp,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let mut said = common(at);
     let action = said.action();
     if at(4) != b"url" {
@@ -197,7 +197,7 @@ fn user_id<'a>(
     at: &dyn Fn(usize) -> &'a [u8],
     time: Timestamp,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let event = match at(4) {
         b"login" => SignInEvent::Logon,
         b"logout" => SignInEvent::Logoff,
@@ -216,7 +216,7 @@ fn global_protect<'a>(
     at: &dyn Fn(usize) -> &'a [u8],
     time: Timestamp,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let told = at(8);
     let failed = matches!(at(28), b"failure");
     let event = match told {

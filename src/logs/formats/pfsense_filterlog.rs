@@ -5,22 +5,22 @@
 
 use memchr::memmem;
 
+use crate::logs::cells::Fields;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::actions::{action_of, protocol_of};
 use crate::logs::said::bare_flow;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
 use crate::logs::times::LocalClock;
 use crate::record::{Action, EndReason, Event, Flow, RejectReason, Timestamp};
 
 /// The packet filter's log.
-pub(super) static PFSENSE_FILTERLOG: LineFormat = LineFormat {
+pub(super) static PFSENSE_FILTERLOG: LineFormat<ReadLines> = LineFormat {
     name: "pfsense_filterlog",
     title: "pfSense, OPNsense filterlog; pf",
     extensions: &["log"],
-    looks: |line| {
-        let envelope = Envelope::of(line);
+    is_ours: |line| {
+        let envelope = Heading::of(line);
         matches!(envelope.program, b"filterlog" | b"pf")
             || memmem::find(envelope.message, b"(match").is_some()
             || looks_like_fields(envelope.message)
@@ -43,8 +43,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let envelope = Envelope::of(line);
+) -> Result<(), Passed> {
+    let envelope = Heading::of(line);
     let named = matches!(envelope.program, b"filterlog" | b"pf" | b"");
     if !named {
         return Err(OTHER);
@@ -64,7 +64,7 @@ fn read<'a>(
     Ok(())
 }
 
-fn fields(columns: &[&[u8]; 32], time: Timestamp) -> Result<Flow, NoRecord> {
+fn fields(columns: &[&[u8]; 32], time: Timestamp) -> Result<Flow, Passed> {
     let [_, _, _, _, _, _, action, _direction, version, rest @ ..] = columns;
     let (protocol, length, src, dst, after) = match (*version, rest.as_slice()) {
         (b"4", [_, _, _, _, _, _, protocol, _, length, src, dst, after @ ..])
@@ -131,7 +131,7 @@ fn tcp_flags(letters: &[u8]) -> u8 {
 }
 
 /// `rule 5/0(match) [uid 0, pid 9]: block in on em0: 10.1.2.3.1234 > 192.0.2.7.80: ...`.
-fn words(message: &[u8], time: Timestamp) -> Result<Flow, NoRecord> {
+fn words(message: &[u8], time: Timestamp) -> Result<Flow, Passed> {
     let on = memmem::find(message, b" in on ").or_else(|| memmem::find(message, b" out on "));
     let (before, after) = on
         .and_then(|at| message.split_at_checked(at))

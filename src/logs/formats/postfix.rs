@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use memchr::{memchr, memmem};
 
 use super::share_of_lines;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, NoRecord, OTHER, Read, WRONG_SHAPE};
-use crate::logs::said::pairs::Pairs;
+use crate::logs::lines::{BAD_TIME, OTHER, Passed, Read, WRONG_SHAPE};
+use crate::logs::pairs::Pairs;
 use crate::logs::times::LocalClock;
 use crate::record::{
     AccountText, Basis, Event, MailEvent, RejectReason, SignIn, SignInEvent, Timestamp, Word,
@@ -56,7 +56,7 @@ impl LogFormat for Postfix {
     }
 
     fn likeness(&self, sample: &[&[u8]]) -> u8 {
-        share_of_lines(sample, |line| daemon(Envelope::of(line).program).is_some())
+        share_of_lines(sample, |line| daemon(Heading::of(line).program).is_some())
     }
 
     fn reader(&self, settings: &SourceSettings) -> Box<dyn LineReader> {
@@ -90,7 +90,7 @@ fn daemon(program: &[u8]) -> Option<&[u8]> {
 
 impl Reader {
     fn event<'a>(&mut self, line: &'a [u8]) -> Read<'a> {
-        let envelope = Envelope::of(line);
+        let envelope = Heading::of(line);
         let Some(daemon) = daemon(envelope.program) else {
             return Err(if envelope.program.is_empty() {
                 WRONG_SHAPE
@@ -178,7 +178,7 @@ impl Reader {
     }
 
     /// `QUEUE: from=<a@b>, size=1234, nrcpt=1 (queue active)`, `QUEUE: removed`.
-    fn queue(&mut self, message: &[u8]) -> Result<(), NoRecord> {
+    fn queue(&mut self, message: &[u8]) -> Result<(), Passed> {
         let (queue, rest) = split_queue(message).ok_or(OTHER)?;
         if rest == b"removed" {
             self.mails.remove(queue);
@@ -307,7 +307,7 @@ fn sign_in<'a>(time: Timestamp, event: SignInEvent, ip: IpAddr, name: Option<&[u
 }
 
 /// The address in the first `host[address]`.
-fn client(message: &[u8]) -> Result<IpAddr, NoRecord> {
+fn client(message: &[u8]) -> Result<IpAddr, Passed> {
     let open = memchr(b'[', message).ok_or(OTHER)?;
     let rest = message.get(open + 1..).unwrap_or_default();
     let end = memchr(b']', rest).ok_or(WRONG_SHAPE)?;

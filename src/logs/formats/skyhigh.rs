@@ -2,24 +2,24 @@
 //! "type" bytes "agent" "virus" "number"`, the columns of which an operator may change; and CEF or LEEF from it.
 
 use super::{cef, leef};
+use crate::logs::cells::Fields;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::Words;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::escapes::Escapes;
 use crate::logs::said::judge::read_named;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::{LocalClock, common_log};
 use crate::record::{Action, Event};
 
 /// Skyhigh's access log.
-pub(super) static SKYHIGH: LineFormat = LineFormat {
+pub(super) static SKYHIGH: LineFormat<ReadLines> = LineFormat {
     name: "skyhigh",
     title: "Skyhigh Secure Web Gateway (McAfee Web Gateway)",
     extensions: &["log"],
-    looks: |line| {
-        let message = Envelope::of(line).message;
+    is_ours: |line| {
+        let message = Heading::of(line).message;
         let maker = |name: &[u8]| memchr::memmem::find(line, name).is_some();
         maker(b"|McAfee|Web Gateway|")
             || maker(b"|Skyhigh")
@@ -55,8 +55,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let message = Envelope::of(line).message;
+) -> Result<(), Passed> {
+    let message = Heading::of(line).message;
     if !message.starts_with(b"[") {
         out(read_named(line, clock, PART, 1_000)?);
         return Ok(());

@@ -1,22 +1,22 @@
 //! SonicWall (SonicOS) syslog, `key=value`: connections, web requests with their category, refusals, sign-ins. Ends are written
 //! `address:port:interface:name`; `m=` is the number of the message, by SonicOS's "Log Event Reference Guide".
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::address;
+use crate::logs::lines::{BAD_TIME, LineFormat, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::has_key;
 use crate::logs::said::actions::action_of;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, WRONG_SHAPE};
-use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, EndReason, Event, RejectReason};
 
 /// SonicWall's log.
-pub(super) static SONICWALL: LineFormat = LineFormat {
+pub(super) static SONICWALL: LineFormat<ReadLines> = LineFormat {
     name: "sonicwall",
     title: "SonicWall (SonicOS)",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         has_key(line, b"sn")
             && has_key(line, b"m")
             && has_key(line, b"pri")
@@ -57,8 +57,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let envelope = Envelope::of(line);
+) -> Result<(), Passed> {
+    let envelope = Heading::of(line);
     let mut said = Said::of_pairs(envelope.message, PART)?;
     let kind = said.raw(Part::Kind).ok_or(WRONG_SHAPE)?;
     let time = match said.raw(Part::Time) {
@@ -111,7 +111,7 @@ fn read<'a>(
 }
 
 /// `10.1.2.3:51000:X0:name`, an address alone, or IPv6 with or without what follows.
-fn split_end<'a>(said: &mut Said<'a>, ip: Part, port: Part) -> Result<(), NoRecord> {
+fn split_end<'a>(said: &mut Said<'a>, ip: Part, port: Part) -> Result<(), Passed> {
     let Some(end) = said.raw(ip) else {
         return Ok(());
     };

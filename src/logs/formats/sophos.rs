@@ -3,11 +3,11 @@
 //!
 //! A zone by a name that is not certain (`CEST`, `IST`) is not guessed at: then the line is rejected for its time.
 
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, OTHER, Passed, Read, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::has_key;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, OTHER, Read, WRONG_SHAPE};
-use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
@@ -16,11 +16,11 @@ use crate::record::{
 };
 
 /// Sophos's firewalls.
-pub(super) static SOPHOS: LineFormat = LineFormat {
+pub(super) static SOPHOS: LineFormat<ReadLines> = LineFormat {
     name: "sophos",
     title: "Sophos Firewall (SFOS, XG) and UTM",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         has_key(line, b"log_type") && has_key(line, b"log_component")
             || has_key(line, b"severity") && has_key(line, b"sys") && has_key(line, b"sub")
     },
@@ -75,8 +75,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let envelope = Envelope::of(line);
+) -> Result<(), Passed> {
+    let envelope = Heading::of(line);
     let mut said = Said::of_pairs(envelope.message, PART)?;
     let kind = said.raw(Part::Kind).ok_or(WRONG_SHAPE)?;
     let time = time(&said, &envelope, clock).ok_or(BAD_TIME)?;
@@ -141,7 +141,7 @@ fn read<'a>(
     Ok(())
 }
 
-fn time(said: &Said<'_>, envelope: &Envelope<'_>, clock: &LocalClock) -> Option<Timestamp> {
+fn time(said: &Said<'_>, envelope: &Heading<'_>, clock: &LocalClock) -> Option<Timestamp> {
     if let Some(stamp) = said.raw(Part::Time) {
         return clock.stamp(stamp);
     }
@@ -190,7 +190,7 @@ fn lease<'a>(said: &Said<'a>, time: Timestamp) -> Read<'a> {
     }))
 }
 
-fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, NoRecord> {
+fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, Passed> {
     let (Some(outside_ip), Event::Flow(flow)) = (said.ip(Part::NatIp)?, event) else {
         return Ok(None);
     };

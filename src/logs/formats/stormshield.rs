@@ -1,21 +1,21 @@
 //! Stormshield Network Security (and NETASQ before it), WELF `key=value` as its "Description of audit logs" has it: connections, filter,
 //! web and authentication logs. Times are the appliance's own, with its offset in `tz`.
 
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, LineFormat, OTHER, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::pairs::has_key;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::pairs::has_key;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Basis, EndReason, Event, SignInEvent, Timestamp, Translation};
 
 /// Stormshield's audit logs.
-pub(super) static STORMSHIELD: LineFormat = LineFormat {
+pub(super) static STORMSHIELD: LineFormat<ReadLines> = LineFormat {
     name: "stormshield",
     title: "Stormshield Network Security",
     extensions: &["log"],
-    looks: |line| {
+    is_ours: |line| {
         has_key(line, b"id")
             && has_key(line, b"fw")
             && (has_key(line, b"startime") || has_key(line, b"logtype"))
@@ -60,8 +60,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let envelope = Envelope::of(line);
+) -> Result<(), Passed> {
+    let envelope = Heading::of(line);
     let mut said = Said::of_pairs(envelope.message, PART)?;
     let ended = moment(&said, Part::Time, clock).ok_or(if said.raw(Part::Time).is_some() {
         BAD_TIME
@@ -107,7 +107,7 @@ fn moment(said: &Said<'_>, part: Part, clock: &LocalClock) -> Option<Timestamp> 
     clock.stamp_of(text.get(..at)?, text.get(at + 1..)?, said.raw(Part::Zone))
 }
 
-fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, NoRecord> {
+fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, Passed> {
     let (Some(outside_ip), Event::Flow(flow)) = (said.ip(Part::NatIp)?, event) else {
         return Ok(None);
     };

@@ -2,21 +2,22 @@
 //!
 //! A DNS answer stands beside its question in the same log, so the question alone is kept.
 
-use crate::logs::said::envelope::Envelope;
+use crate::logs::envelope::Heading;
+use crate::logs::json;
+use crate::logs::lines::{BAD_TIME, LineFormat, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::{Part, Said, json};
+use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
     Action, Basis, EndReason, Event, Lease, LeaseEvent, Mac, RejectReason, SignInEvent, Timestamp,
 };
 
 /// Suricata's EVE.
-pub(super) static SURICATA_EVE: LineFormat = LineFormat {
+pub(super) static SURICATA_EVE: LineFormat<ReadLines> = LineFormat {
     name: "suricata_eve",
     title: "Suricata EVE (JSON)",
     extensions: &["json", "log"],
-    looks: |line| {
+    is_ours: |line| {
         let has = |part: &[u8]| memchr::memmem::find(line, part).is_some();
         has(b"{")
             && has(b"\"event_type\"")
@@ -40,8 +41,8 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
-    let message = Envelope::of(line).message;
+) -> Result<(), Passed> {
+    let message = Heading::of(line).message;
     let eve = Eve::of(message).ok_or(WRONG_SHAPE)?;
     let said = &eve.said;
     let kind = said.raw(Part::Kind).ok_or(RejectReason::MissingFields)?;
@@ -92,11 +93,11 @@ impl<'a> Eve<'a> {
                 }
             }
         };
-        json::walk(message, put).ok()?;
+        json::values(message, put).then_some(())?;
         Some(eve)
     }
 
-    fn flow(&self, time: Timestamp, clock: &LocalClock) -> Result<Event<'a>, NoRecord> {
+    fn flow(&self, time: Timestamp, clock: &LocalClock) -> Result<Event<'a>, Passed> {
         let end_reason = match self.reason {
             b"timeout" => EndReason::Idle,
             b"forced" | b"shutdown" => EndReason::Forced,
@@ -118,7 +119,7 @@ impl<'a> Eve<'a> {
     }
 
     /// An alert or a drop: the packet that caused it, and what became of it.
-    fn judged(&self, kind: &[u8], time: Timestamp) -> Result<Event<'a>, NoRecord> {
+    fn judged(&self, kind: &[u8], time: Timestamp) -> Result<Event<'a>, Passed> {
         let action = if kind == b"drop" {
             Some(Action::Blocked)
         } else {
@@ -142,7 +143,7 @@ impl<'a> Eve<'a> {
         Ok(Event::Flow(Box::new(flow)))
     }
 
-    fn lease(&self, time: Timestamp) -> Result<Event<'a>, NoRecord> {
+    fn lease(&self, time: Timestamp) -> Result<Event<'a>, Passed> {
         let event = match self.said.bytes(Part::Verdict) {
             b"ack" => LeaseEvent::Assign,
             b"release" => LeaseEvent::Release,
@@ -172,7 +173,7 @@ impl<'a> Eve<'a> {
         }))
     }
 
-    fn kerberos(&self, time: Timestamp) -> Result<Event<'a>, NoRecord> {
+    fn kerberos(&self, time: Timestamp) -> Result<Event<'a>, Passed> {
         // An answer with a ticket names the person who has shown the password; an error names who asked.
         let event = match self.said.bytes(Part::Subkind) {
             b"KRB_AS_REP" => SignInEvent::Logon,

@@ -3,27 +3,27 @@
 //!
 //! Errors 1 to 9 are refusals; a name that was given with one of them was not proved, so it is left out.
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
-use crate::logs::said::envelope::Envelope;
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::logs::urls::Url;
 use crate::record::{Action, Event, RejectReason, Timestamp};
 
 /// 3proxy's log.
-pub(super) static THREEPROXY: LineFormat = LineFormat {
+pub(super) static THREEPROXY: LineFormat<ReadLines> = LineFormat {
     name: "threeproxy",
     title: "3proxy",
     extensions: &["log"],
-    looks: |line| service_at(line).is_some(),
+    is_ours: |line| service_at(line).is_some(),
     read,
 };
 
 /// The line from the service on, and what stands before it.
 fn service_at(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let message = Envelope::of(line).message;
+    let message = Heading::of(line).message;
     let mut words = Words::of(message);
     for _ in 0..4 {
         let rest = words.rest();
@@ -46,10 +46,10 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let (before, rest) = service_at(line).ok_or(WRONG_SHAPE)?;
     let time = time(before.trim_ascii(), clock)
-        .or_else(|| Envelope::of(line).time(clock))
+        .or_else(|| Heading::of(line).time(clock))
         .ok_or(BAD_TIME)?;
     let mut words = Words::of(rest);
     let mut word = || words.next().ok_or(MISSING);

@@ -1,21 +1,23 @@
 //! Cisco Umbrella and Secure Access, as they lie in the bucket: every field in quotation marks, times in UTC. DNS, proxy (web) and IP logs, told
 //! apart by what stands in which column; new versions of the format add columns at the end.
 
+use crate::logs::cells::Fields;
 use crate::logs::fields::address;
+use crate::logs::lines::{
+    BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
+};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, Read, WRONG_SHAPE};
-use crate::logs::said::separated::Fields;
-use crate::logs::said::stamps::utc_stamp;
 use crate::logs::said::{Part, Said};
+use crate::logs::stamps::utc_stamp;
 use crate::logs::times::LocalClock;
 use crate::record::{Event, Timestamp};
 
 /// Umbrella's logs.
-pub(super) static UMBRELLA: LineFormat = LineFormat {
+pub(super) static UMBRELLA: LineFormat<ReadLines> = LineFormat {
     name: "umbrella",
     title: "Cisco Umbrella (DNS, proxy, IP)",
     extensions: &["csv", "log"],
-    looks: |line| columns(line).is_some_and(|(columns, count)| kind(&columns, count).is_some()),
+    is_ours: |line| columns(line).is_some_and(|(columns, count)| kind(&columns, count).is_some()),
     read,
 };
 
@@ -59,7 +61,7 @@ fn read<'a>(
     line: &'a [u8],
     _clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     if line.starts_with(b"\"Timestamp\"") || line.starts_with(b"Timestamp,") {
         return Err(OTHER);
     }

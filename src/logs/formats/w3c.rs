@@ -5,16 +5,16 @@
 //! is read if its lines have exactly the columns of a maker's default.
 
 use super::share_of_lines;
+use crate::logs::cells::Fields;
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::said::envelope::Envelope;
+use crate::logs::lines::{BAD_TIME, MISSING, OTHER, Passed};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, MISSING, NoRecord, OTHER};
-use crate::logs::said::separated::Fields;
-use crate::logs::said::stamps::{utc_stamp, utc_stamp_of};
 use crate::logs::said::{Part, Said};
 use crate::logs::squid;
+use crate::logs::stamps::{utc_stamp, utc_stamp_of};
 use crate::logs::times::{LocalClock, common_log};
 use crate::record::{Action, EndReason, Event, IgnoreReason, RejectReason, Timestamp};
 
@@ -56,7 +56,7 @@ impl LogFormat for W3c {
             return 100;
         }
         share_of_lines(sample, |line| {
-            default_columns(Envelope::of(line).message).is_some()
+            default_columns(Heading::of(line).message).is_some()
         })
     }
 
@@ -99,8 +99,8 @@ impl Reader {
         Outcome::Ignored(IgnoreReason::Comment)
     }
 
-    fn record<'a>(&mut self, line: &'a [u8]) -> Result<Event<'a>, NoRecord> {
-        let message = Envelope::of(line).message;
+    fn record<'a>(&mut self, line: &'a [u8]) -> Result<Event<'a>, Passed> {
+        let message = Heading::of(line).message;
         // A heading may have been taken for part of a line that has none.
         let line = if self.columns.is_empty() {
             message
@@ -131,7 +131,7 @@ impl Reader {
         self.event(&said)
     }
 
-    fn event<'a>(&self, said: &Said<'a>) -> Result<Event<'a>, NoRecord> {
+    fn event<'a>(&self, said: &Said<'a>) -> Result<Event<'a>, Passed> {
         let time = self.time(said).ok_or(BAD_TIME)?;
         if said.raw(Part::Protocol).is_some()
             && said.raw(Part::Method).is_none()
@@ -179,7 +179,7 @@ impl Reader {
 }
 
 /// A packet of the Windows firewall.
-fn firewall<'a>(said: &Said<'a>, time: Timestamp) -> Result<Event<'a>, NoRecord> {
+fn firewall<'a>(said: &Said<'a>, time: Timestamp) -> Result<Event<'a>, Passed> {
     let (action, end) = match said.bytes(Part::Action) {
         b"DROP" => (Some(Action::Blocked), EndReason::Forced),
         b"ALLOW" | b"OPEN" | b"OPEN-INBOUND" => (Some(Action::Allowed), EndReason::Active),

@@ -3,22 +3,22 @@
 
 use memchr::memmem;
 
+use crate::logs::envelope::Heading;
 use crate::logs::fields::{Words, address, number};
+use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::actions::protocol_of;
 use crate::logs::said::containers::Named;
-use crate::logs::said::envelope::Envelope;
 use crate::logs::said::judge::sign_in_of;
-use crate::logs::said::lines::{BAD_TIME, LineFormat, MISSING, NoRecord, OTHER, WRONG_SHAPE};
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, Event, RejectReason, Timestamp};
 
 /// WatchGuard's log.
-pub(super) static WATCHGUARD: LineFormat = LineFormat {
+pub(super) static WATCHGUARD: LineFormat<ReadLines> = LineFormat {
     name: "watchguard",
     title: "WatchGuard Firebox",
     extensions: &["log"],
-    looks: |line| memmem::find(line, b"msg_id=\"").is_some() && !line.starts_with(b"{"),
+    is_ours: |line| memmem::find(line, b"msg_id=\"").is_some() && !line.starts_with(b"{"),
     read,
 };
 
@@ -46,7 +46,7 @@ fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let mut said = Said::of_pairs(line, PART)?;
     said.raw(Part::Kind).ok_or(WRONG_SHAPE)?;
     let mut before = Words::of(line);
@@ -93,7 +93,7 @@ fn read<'a>(
 }
 
 /// The two addresses that stand side by side, with the protocol before them and the ports after, or `service/protocol` between.
-fn ends<'a>(said: &mut Said<'a>, words: Words<'a>) -> Result<(), NoRecord> {
+fn ends<'a>(said: &mut Said<'a>, words: Words<'a>) -> Result<(), Passed> {
     let mut protocol = [].as_slice();
     let mut words = words.take_while(|word| !word.contains(&b'=')).peekable();
     while let Some(word) = words.next() {
@@ -134,7 +134,7 @@ fn time(line: &[u8], clock: &LocalClock) -> Option<Timestamp> {
     {
         return Some(moment);
     }
-    Envelope::of(line).time(clock).or_else(|| {
+    Heading::of(line).time(clock).or_else(|| {
         let mut words = Words::of(line);
         clock.stamp_of(words.next()?, words.next()?, None)
     })
@@ -145,7 +145,7 @@ fn signed_in<'a>(
     said: &mut Said<'a>,
     time: Timestamp,
     out: &mut dyn FnMut(Event<'a>),
-) -> Result<(), NoRecord> {
+) -> Result<(), Passed> {
     let open = memmem::find(line, b"user [").ok_or(OTHER)?;
     let rest = line.get(open + 6..).unwrap_or_default();
     let end = memchr::memchr(b']', rest).ok_or(WRONG_SHAPE)?;

@@ -5,9 +5,10 @@ use super::share_of_lines;
 use crate::logs::fields::{number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
+use crate::logs::json;
+use crate::logs::lines::{BAD_TIME, MISSING, OTHER, Passed, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
-use crate::logs::said::lines::{BAD_TIME, MISSING, NoRecord, OTHER, WRONG_SHAPE};
-use crate::logs::said::{Part, Said, json};
+use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
 use crate::record::{
     Basis, EndReason, Event, IgnoreReason, Lease, LeaseEvent, Mac, RejectReason, SignInEvent,
@@ -131,7 +132,7 @@ impl Reader {
         Outcome::Ignored(IgnoreReason::Comment)
     }
 
-    fn row<'a>(&self, line: &'a [u8]) -> Result<Event<'a>, NoRecord> {
+    fn row<'a>(&self, line: &'a [u8]) -> Result<Event<'a>, Passed> {
         if self.columns.is_empty() {
             return Err(WRONG_SHAPE);
         }
@@ -149,7 +150,7 @@ impl Reader {
     }
 }
 
-fn object<'a>(line: &'a [u8], clock: &LocalClock) -> Result<Event<'a>, NoRecord> {
+fn object<'a>(line: &'a [u8], clock: &LocalClock) -> Result<Event<'a>, Passed> {
     let mut said = Said::nothing(Escapes::Backslash);
     let mut log = None;
     let mut guess = Log::Other;
@@ -172,7 +173,9 @@ fn object<'a>(line: &'a [u8], clock: &LocalClock) -> Result<Event<'a>, NoRecord>
             said.put(part, value.text);
         }
     };
-    json::walk(line, put).map_err(|_| WRONG_SHAPE)?;
+    if !json::values(line, put) {
+        return Err(WRONG_SHAPE);
+    }
     event(log.unwrap_or(guess), &said, clock)
 }
 
@@ -212,7 +215,7 @@ impl Log {
     }
 }
 
-fn event<'a>(log: Log, said: &Said<'a>, clock: &LocalClock) -> Result<Event<'a>, NoRecord> {
+fn event<'a>(log: Log, said: &Said<'a>, clock: &LocalClock) -> Result<Event<'a>, Passed> {
     if log == Log::Other {
         return Err(OTHER);
     }
@@ -281,7 +284,7 @@ fn event<'a>(log: Log, said: &Said<'a>, clock: &LocalClock) -> Result<Event<'a>,
     })
 }
 
-fn lease<'a>(said: &Said<'a>, time: crate::record::Timestamp) -> Result<Event<'a>, NoRecord> {
+fn lease<'a>(said: &Said<'a>, time: crate::record::Timestamp) -> Result<Event<'a>, Passed> {
     let Some(ip) = said.ip(Part::NatIp)? else {
         return Err(OTHER);
     };

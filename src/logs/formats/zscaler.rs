@@ -4,18 +4,18 @@
 //! Times without zone are in the zone that the feed was given, which is the source's.
 
 use super::{cef, leef};
+use crate::logs::lines::{LineFormat, ReadLines};
+use crate::logs::pairs::has_key;
 use crate::logs::said::Part;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::read_named;
-use crate::logs::said::lines::LineFormat;
-use crate::logs::said::pairs::has_key;
 
 /// Zscaler Internet Access (NSS, Cloud NSS).
-pub(super) static ZSCALER: LineFormat = LineFormat {
+pub(super) static ZSCALER: LineFormat<ReadLines> = LineFormat {
     name: "zscaler",
     title: "Zscaler Internet Access (NSS, Cloud NSS)",
     extensions: &["json", "log"],
-    looks: |line| {
+    is_ours: |line| {
         memmem(line, b"Zscaler")
             || memmem(line, b"zscalernss")
             || memmem(line, b"\"reqmethod\"") && memmem(line, b"\"urlcat\"")

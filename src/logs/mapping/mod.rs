@@ -356,7 +356,7 @@ impl Mapping {
             }
             Shape::Pairs => {
                 let mut any = false;
-                for (name, value) in Pairs::of(line) {
+                for (name, value) in Pairs::listed(line) {
                     any = true;
                     self.take(
                         &mut values,

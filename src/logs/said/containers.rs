@@ -2,11 +2,11 @@
 
 use memchr::memmem;
 
-use super::envelope::Envelope;
 use super::escapes::Escapes;
-use super::json::{self, Value};
-use super::pairs::{LoosePairs, Pairs};
 use super::{Part, Said};
+use crate::logs::envelope;
+use crate::logs::json::{self, Value};
+use crate::logs::pairs::{LoosePairs, Pairs};
 use crate::record::RejectReason;
 
 /// Names the part that a field is.
@@ -58,7 +58,9 @@ impl<'a> Said<'a> {
                 said.put(part, value.text);
             }
         };
-        json::walk(message, put).map_err(|_| RejectReason::WrongShape)?;
+        if !json::values(message, put) {
+            return Err(RejectReason::WrongShape);
+        }
         Ok(said)
     }
 
@@ -70,7 +72,7 @@ impl<'a> Said<'a> {
         if let Some((_, said)) = Said::of_leef(line, named) {
             return Ok(said);
         }
-        let message = Envelope::of(line).message;
+        let message = envelope::Heading::of(line).message;
         if message.starts_with(b"{") {
             return Said::of_json(message, |_, key| named(key));
         }

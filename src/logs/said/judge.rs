@@ -2,9 +2,9 @@
 
 use super::actions::action_of;
 use super::containers::Named;
-use super::envelope::Envelope;
-use super::lines::{BAD_TIME, OTHER, Read, WRONG_SHAPE};
 use super::{Part, Said};
+use crate::logs::envelope::Heading;
+use crate::logs::lines::{BAD_TIME, OTHER, Read, WRONG_SHAPE};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, EndReason, SignInEvent, Timestamp};
 
@@ -104,7 +104,7 @@ impl<'a> Said<'a> {
         }
         match (self.raw(Part::Date), self.raw(Part::Clock)) {
             (Some(date), Some(time)) => clock.stamp_of(date, time, self.raw(Part::Zone)),
-            _ => Envelope::of(line).time(clock),
+            _ => Heading::of(line).time(clock),
         }
     }
 

@@ -5,14 +5,8 @@
 
 pub(in crate::logs) mod actions;
 pub(in crate::logs) mod containers;
-pub(in crate::logs) mod envelope;
 pub(in crate::logs) mod escapes;
-pub(in crate::logs) mod json;
 pub(in crate::logs) mod judge;
-pub(in crate::logs) mod lines;
-pub(in crate::logs) mod pairs;
-pub(in crate::logs) mod separated;
-pub(in crate::logs) mod stamps;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
