@@ -20,6 +20,7 @@ impl Application for Dns {
         if !talk.is_tcp() {
             return match questions(said) {
                 Some(message) if is_usual || message.is_plain => Answer::Mine,
+                _ if talk.has_port(53) => Answer::when(!first_name(said).is_empty()),
                 _ => Answer::NotMine,
             };
         }
@@ -67,14 +68,28 @@ struct Questions {
 }
 
 fn note(message: &[u8], facts: &mut Facts) {
-    let names = questions(message)
-        .map(|questions| questions.names)
-        .unwrap_or_default();
+    let names = match questions(message) {
+        Some(questions) if !questions.names.is_empty() => questions.names,
+        // An answer without its question (as mDNS has it), or a message that is broken further on.
+        _ => vec![first_name(message)],
+    };
     for name in names {
+        if name.is_empty() {
+            continue;
+        }
         if facts.dns_queries.len() < MOST_NAMES && !facts.dns_queries.contains(&name) {
             facts.dns_queries.push(name);
         }
     }
+}
+
+/// The name that stands behind a message's head, of a question or else of an answer; empty if there is none.
+fn first_name(message: &[u8]) -> String {
+    let mut reader = Bytes::new(message);
+    reader
+        .skip(12)
+        .and_then(|()| name(message, &mut reader))
+        .unwrap_or_default()
 }
 
 /// Reads a message's head and questions (RFC 1035, 4.1); `None` if it is none.

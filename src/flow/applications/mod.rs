@@ -3,18 +3,41 @@
 //! To add one: a file with an [`Application`], its `mod` line and its line in the list. Each is asked for every
 //! packet with payload until it says whether the flow is its own; the first in the list that says so has it.
 
+mod avast;
 mod bittorrent;
 mod client_hello;
+mod discord;
 mod dns;
+mod dnscrypt;
+mod dropbox;
+mod dtls;
+mod edonkey;
+mod gquic;
 mod http;
 mod ipsec;
+mod mail;
+mod names;
 mod openvpn;
 mod ports;
 mod pptp;
 mod quic;
+mod raknet;
+mod rtp;
+mod rtsp;
 mod socks;
+mod spotify;
+mod ssdp;
 mod ssh;
+mod stun;
+mod tailscale;
+mod telegram;
+mod tftp;
+mod tinc;
 mod tls;
+mod tor;
+mod ubiquiti;
+mod vnc;
+mod whatsapp;
 mod wireguard;
 
 use super::decode::Decoded;
@@ -26,6 +49,17 @@ static APPLICATIONS: &[&dyn Application] = &[
     &tls::Tls,
     &http::Http,
     &quic::Quic,
+    &gquic::GoogleQuic,
+    &stun::Stun,
+    &dtls::Dtls,
+    &tailscale::Tailscale,
+    &discord::Discord,
+    &telegram::Telegram,
+    &spotify::Spotify,
+    &dropbox::Dropbox,
+    &ssdp::Ssdp,
+    &raknet::RakNet,
+    &ubiquiti::Ubiquiti,
     &dns::Dns,
     &wireguard::WireGuard,
     &ipsec::Ipsec,
@@ -34,6 +68,16 @@ static APPLICATIONS: &[&dyn Application] = &[
     &bittorrent::BitTorrent,
     &socks::Socks,
     &pptp::Pptp,
+    &whatsapp::WhatsApp,
+    &tinc::Tinc,
+    &edonkey::EDonkey,
+    &avast::Avast,
+    &rtsp::Rtsp,
+    &vnc::Vnc,
+    &mail::Mail,
+    &tftp::Tftp,
+    &dnscrypt::DnsCrypt,
+    &rtp::Rtp,
 ];
 
 /// How many packets with payload are looked at before nobody has the flow.
@@ -57,6 +101,31 @@ enum Answer {
     Mine,
     NotMine,
     NeedMore,
+}
+
+impl Answer {
+    /// Mine or not.
+    fn when(is_mine: bool) -> Answer {
+        if is_mine {
+            Answer::Mine
+        } else {
+            Answer::NotMine
+        }
+    }
+
+    /// Not yet, or not at all.
+    fn when_more(may_become: bool) -> Answer {
+        if may_become {
+            Answer::NeedMore
+        } else {
+            Answer::NotMine
+        }
+    }
+
+    /// Whether what was said so far may still become one of these beginnings.
+    fn may_begin(said: &[u8], beginnings: &[&[u8]]) -> Answer {
+        Answer::when_more(beginnings.iter().any(|begin| begin.starts_with(said)))
+    }
 }
 
 /// Whether a reader has heard enough.
@@ -149,7 +218,7 @@ pub(super) struct Conversation {
     state: State,
     packets: u16,
     /// One bit for each application that may still have the flow.
-    candidates: u32,
+    candidates: u64,
     streams: [Stream; 2],
     facts: Facts,
 }
@@ -171,7 +240,7 @@ impl Conversation {
                 State::Over
             },
             packets: 0,
-            candidates: u32::MAX,
+            candidates: u64::MAX,
             streams: Default::default(),
             facts: Facts::default(),
         }
@@ -268,6 +337,7 @@ impl Conversation {
         let mut facts = conversation
             .map(|conversation| conversation.facts)
             .unwrap_or_default();
+        names::judge(&mut facts);
         if facts.application.is_empty()
             && let Some((application, class, basis)) = ports::suggests(protocol, ports)
         {
@@ -280,10 +350,10 @@ impl Conversation {
 }
 
 /// Asks everyone who may still have the flow.
-fn ask(talk: &Talk<'_>, candidates: &mut u32) -> State {
+fn ask(talk: &Talk<'_>, candidates: &mut u64) -> State {
     let mut anyone = false;
     for (at, application) in APPLICATIONS.iter().enumerate() {
-        let bit = 1u32 << (at % 32);
+        let bit = 1u64 << (at % 64);
         if *candidates & bit == 0 {
             continue;
         }

@@ -26,7 +26,8 @@ impl Application for Quic {
         }
         match Initial::read(talk.packet) {
             Some(_) => Answer::Mine,
-            None => Answer::NotMine,
+            // What is sent early on a known server may overtake the hello.
+            None => Answer::when_more(is_early(talk.packet)),
         }
     }
 
@@ -69,6 +70,14 @@ fn kind_of_use(talk: &Talk<'_>, alpn: &str) -> ApplicationClass {
     } else {
         ApplicationClass::UnknownEncrypted
     }
+}
+
+/// Whether this is a 0-RTT packet of a version that is known.
+fn is_early(packet: &[u8]) -> bool {
+    let mut reader = Bytes::new(packet);
+    let first = reader.u8().unwrap_or_default();
+    let version = reader.be32().and_then(Version::of);
+    version.is_some_and(|version| first >> 4 == 0x0c + version.initial + 1)
 }
 
 /// Opens the Initial packets of a datagram and keeps the pieces of the hello.

@@ -1,6 +1,7 @@
 //! TLS over TCP: the Client Hello across records and segments, and the version that the server chose.
 
 use super::client_hello::{Carrier, ClientHello, chosen_version, version_name};
+use super::tor;
 use super::{Answer, Application, Facts, Hearing, Talk};
 use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
@@ -75,12 +76,33 @@ impl Application for Tls {
         }
         let (name, class) = kind_of_use(talk, &facts.alpn);
         facts.name(name, class);
-        if answer.is_some() {
+        if answer.is_some() && tor::may_be(facts) {
+            // Up to version 1.2 the certificate is in clear, and comes next.
+            match tor::certificate([&answered, &asked]) {
+                Some(true) => {
+                    facts.name("tor", ApplicationClass::Anonymiser);
+                    Hearing::Enough
+                }
+                Some(false) => Hearing::Enough,
+                None => Hearing::GoOn,
+            }
+        } else if answer.is_some() {
             Hearing::Enough
         } else {
             Hearing::GoOn
         }
     }
+}
+
+/// Listens for a Client Hello at the beginning of what was said; true once it is known or will not come.
+pub(super) fn hear_hello(said: &[u8], facts: &mut Facts) -> bool {
+    let bytes = handshake(said);
+    let hello =
+        message(&bytes, CLIENT_HELLO).and_then(|hello| ClientHello::read(hello, Carrier::Tls));
+    if let Some(hello) = &hello {
+        hello.tell(Carrier::Tls, facts);
+    }
+    hello.is_some() || said.first().is_some_and(|kind| *kind != HANDSHAKE)
 }
 
 /// What TLS is used for here, as the protocol it negotiates or else its port says.

@@ -1,0 +1,86 @@
+//! Mail and files whose ends first speak in clear, and then may begin TLS: SMTP, IMAP, POP3, FTP.
+
+use super::tls;
+use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::record::ApplicationClass::{self, FileTransfer, Mail as Post};
+
+pub(super) struct Mail;
+
+/// How a client that wants TLS asks for it.
+const STARTS: [&[u8]; 4] = [b"STARTTLS", b"STLS", b"AUTH TLS", b"AUTH SSL"];
+/// What is looked at in search of that question.
+const LONGEST: usize = 4_096;
+
+impl Application for Mail {
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        if !talk.is_tcp() {
+            return Answer::NotMine;
+        }
+        let (answered, asked) = (talk.answered(), talk.asked());
+        let may_come = |said: &[u8]| said.len() < 4;
+        match kind(answered, asked) {
+            Some(_) => Answer::Mine,
+            None if may_come(answered) || answered.starts_with(b"220") && may_come(asked) => {
+                Answer::when_more(talk.ports.iter().any(|port| USUAL.contains(port)))
+            }
+            None => Answer::NotMine,
+        }
+    }
+
+    fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        if facts.application.is_empty()
+            && let Some((name, class)) = kind(talk.answered(), talk.asked())
+        {
+            facts.name(name, class);
+        }
+        let asked = talk.asked();
+        let clear = asked.get(..LONGEST).unwrap_or(asked);
+        for start in STARTS {
+            let Some(at) = find(clear, start) else {
+                continue;
+            };
+            let rest = asked.get(at..).unwrap_or_default();
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                return Hearing::GoOn;
+            };
+            let sealed = rest.get(end + 1..).unwrap_or_default();
+            if tls::hear_hello(sealed, facts) {
+                return Hearing::Enough;
+            }
+        }
+        Hearing::GoOn
+    }
+}
+
+/// Ports on which a client may speak only after the server.
+const USUAL: [u16; 5] = [21, 25, 110, 143, 587];
+
+/// What both ends' first words are.
+fn kind(answered: &[u8], asked: &[u8]) -> Option<(&'static str, ApplicationClass)> {
+    let says = |words: &[&[u8]]| {
+        words.iter().any(|word| {
+            asked
+                .get(..word.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+        })
+    };
+    if answered.starts_with(b"* OK ") || answered.starts_with(b"* PREAUTH ") {
+        Some(("imap", Post))
+    } else if answered.starts_with(b"+OK ") {
+        Some(("pop3", Post))
+    } else if !answered.starts_with(b"220") {
+        None
+    } else if says(&[b"EHLO ", b"HELO ", b"LHLO "]) {
+        Some(("smtp", Post))
+    } else if says(&[b"USER ", b"AUTH ", b"FEAT", b"OPTS ", b"SYST"]) {
+        Some(("ftp", FileTransfer))
+    } else {
+        None
+    }
+}
+
+/// Where a word stands, in capitals or not.
+fn find(said: &[u8], word: &[u8]) -> Option<usize> {
+    said.windows(word.len())
+        .position(|window| window.eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,30 @@
+//! TFTP: a question for a file with a mode of transfer, or blocks on a port of their own (RFC 1350).
+
+use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::record::ApplicationClass;
+
+pub(super) struct Tftp;
+
+const MODES: [&[u8]; 3] = [b"octet", b"netascii", b"mail"];
+
+impl Application for Tftp {
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        let is_mine = match talk.packet {
+            _ if talk.is_tcp() => false,
+            [0, 1 | 2, names @ ..] => {
+                let mut words = names.split(|byte| *byte == 0);
+                words.next().is_some()
+                    && words.any(|word| MODES.iter().any(|mode| word.eq_ignore_ascii_case(mode)))
+            }
+            // The first block is full; nothing else begins with number one and this length.
+            [0, 3, 0, 1, block @ ..] => block.len() == 512,
+            _ => false,
+        };
+        Answer::when(is_mine)
+    }
+
+    fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        facts.name("tftp", ApplicationClass::FileTransfer);
+        Hearing::Enough
+    }
+}
