@@ -223,10 +223,14 @@ impl Entry {
         let key = self.key;
         let is_tcp = key.protocol() == 6;
         let ports = [key.port(initiator), key.port(responder)];
-        let facts = Conversation::facts(self.conversation, key.protocol(), ports);
-        let (vlans, tunnel) = self.layers.map_or_else(Default::default, |layers| {
-            (layers.vlans().to_vec(), layers.tunnels().collect())
-        });
+        let mut facts = Conversation::facts(self.conversation, key.protocol(), ports);
+        let (vlans, tunnel): (Vec<_>, Vec<_>) =
+            self.layers.map_or_else(Default::default, |layers| {
+                (layers.vlans().to_vec(), layers.tunnels().collect())
+            });
+        if tunnel.contains(&"teredo") {
+            facts.is_within_teredo();
+        }
         let flow = Flow {
             start: self.start,
             end: self.last,

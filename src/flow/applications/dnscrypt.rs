@@ -5,9 +5,9 @@ use crate::record::ApplicationClass;
 
 pub(super) struct DnsCrypt;
 
-/// How a resolver's answer begins, and how a client's question does: with the same letters, in version 1.
+/// How every answer of a resolver begins.
 const ANSWER: &[u8] = b"r6fnvWj8";
-/// A question is padded to a multiple of this, after at least 256 bytes in all.
+/// Letters, nonce and seal: no answer is shorter.
 const SHORTEST_ANSWER: usize = 8 + 24 + 16;
 
 impl Application for DnsCrypt {

@@ -209,6 +209,13 @@ impl Facts {
         self.class = Some(class);
         self.basis = Some(ApplicationBasis::Content);
     }
+
+    /// What Teredo itself says, and what it carries without a name of its own, is Teredo: a way past the filter.
+    pub(super) fn is_within_teredo(&mut self) {
+        if matches!(self.class, None | Some(ApplicationClass::Network)) {
+            self.name("teredo", ApplicationClass::Tunnel);
+        }
+    }
 }
 
 /// What two ends said to each other, as far as it is still of interest.

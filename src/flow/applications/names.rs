@@ -29,9 +29,11 @@ const RESOLVERS: &[&str] = &[
 ];
 /// Makers of programs for file exchange, where those programs ask.
 const PEERS: &[&str] = &["bittorrent.com", "utorrent.com"];
-/// How many different names under one domain carry data, and how long each is then in front of it.
+/// How many different names of one making carry data, and how long each is.
 const MANY: usize = 16;
-const LONG: usize = 24;
+const LONG: usize = 32;
+/// No name of the public tree ends in a label as long: it is data, sent straight to a server.
+const NO_ENDING: usize = 26;
 
 /// Sharpens what the content said by the names in it.
 pub(super) fn judge(facts: &mut Facts) {
@@ -57,31 +59,34 @@ fn is_below(host: &str, domain: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether most of the names are long, different, and under one domain: measured, since no tool says what it is.
+/// Whether half of the names are long, different, and under one domain or behind one first label.
 fn carries_data(names: &[String]) -> bool {
-    if names.len() < MANY {
+    let long: Vec<&String> = names.iter().filter(|name| name.len() >= LONG).collect();
+    if long.len() < MANY || long.len() * 2 < names.len() {
         return false;
     }
-    let mut domains = BTreeSet::new();
-    let mut long = 0;
-    for name in names {
-        let Some((front, domain)) = split(name) else {
-            continue;
-        };
-        if front.len() >= LONG && !domain.ends_with(".arpa") {
-            long += 1;
-            domains.insert(domain);
-        }
+    let domains: BTreeSet<&str> = long.iter().filter_map(|name| domain(name)).collect();
+    if domains.len() == 1 {
+        return !domains.iter().any(|domain| domain.ends_with(".arpa"));
     }
-    domains.len() == 1 && long * 4 >= names.len() * 3
+    let firsts: BTreeSet<&str> = long
+        .iter()
+        .filter_map(|name| name.split('.').next())
+        .collect();
+    let is_no_ending = |name: &&String| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        last.len() >= NO_ENDING
+    };
+    firsts.len() == 1 && long.iter().filter(|name| is_no_ending(name)).count() >= MANY
 }
 
-/// What stands in front of the last two labels, and those.
-fn split(name: &str) -> Option<(&str, &str)> {
+/// The last two labels.
+fn domain(name: &str) -> Option<&str> {
     let last = name.rfind('.')?;
-    let second = name.get(..last)?.rfind('.')?;
-    let (front, domain) = name.split_at_checked(second)?;
-    Some((front, domain.strip_prefix('.')?))
+    match name.get(..last)?.rfind('.') {
+        Some(second) => name.get(second + 1..),
+        None => Some(name),
+    }
 }
 
 #[cfg(test)]
