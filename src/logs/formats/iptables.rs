@@ -50,7 +50,7 @@ fn read<'a>(
         .or_else(|| time_within(before, clock))
         .ok_or(BAD_TIME)?;
     // The name of the machine that wrote it is no verdict, whatever words are in it (`block-c`).
-    let message = Envelope::of(line).message;
+    let message = Heading::of(line).message;
     let prefix = before.len().saturating_sub(line.len() - message.len());
     let prefix = before.get(before.len() - prefix..).unwrap_or(before);
     let action = verdict(prefix);
