@@ -93,7 +93,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let (counts, left) = total;
     let exporters = collecting.exporters();
     let mut json = counts_json(&counts, &exporters);
-    json["spooled"] = left.frames.into();
+    super::output_args::also(&mut json, "spooled", left.frames);
     args.output.write_counts(&json)?;
     context.tell(sentence(&counts, &exporters));
     stored?;

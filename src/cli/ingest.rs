@@ -87,8 +87,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let stored = store(args, context, &formats, &mut total);
     let (counts, left) = total;
     let mut json = counts_json(&counts);
-    json["spooled"] = left.frames.into();
-    json["dropped"] = left.dropped.counts.read.into();
+    super::output_args::also(&mut json, "spooled", left.frames);
+    super::output_args::also(&mut json, "dropped", left.dropped.counts.read);
     args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
     stored?;

@@ -131,3 +131,10 @@ fn target(context: &Context, path: Option<&Path>) -> anyhow::Result<Target<'stat
     let writer: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 18, file));
     Ok(Target::Stream(writer))
 }
+
+/// Adds a count to counts that are written as JSON.
+pub(super) fn also(counts: &mut serde_json::Value, name: &str, count: u64) {
+    if let Some(counts) = counts.as_object_mut() {
+        counts.insert(name.to_owned(), count.into());
+    }
+}

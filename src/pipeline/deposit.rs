@@ -14,7 +14,7 @@ use crate::record::{
 };
 use crate::store::names::Names;
 use crate::store::originals::{Batch, Originals};
-use crate::store::places::Presence;
+use crate::store::places::{Presence, token_of_part};
 use crate::store::spool::Spool;
 
 use super::PipelineError;
@@ -248,7 +248,7 @@ impl Deposit<'_> {
                 token.push_str(&format!(":{}", entry.length));
             }
             let presence = match may_be_there {
-                true => store.presence(table, entry.source, &rows)?,
+                true => store.presence(table, entry.source, &rows, &token)?,
                 false => Presence::None,
             };
             match presence {
@@ -256,7 +256,7 @@ impl Deposit<'_> {
                 Presence::None => store.insert(table, rows, Some(&token))?,
                 // The token stands for all of the rows: under it the others would be taken for stored.
                 Presence::Part(others) => {
-                    let token = format!("{token}:but {}", rows.len() - others.len());
+                    let token = token_of_part(&token, rows.len() - others.len());
                     store.insert(table, others, Some(&token))?;
                 }
             }

@@ -13,6 +13,10 @@ use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 
 /// Something on its way.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and nearly always a batch"
+)]
 pub(super) enum Thing {
     /// A batch, and how many entries the ledger had before it.
     Batch { batch: Prepared, since: u64 },

@@ -143,17 +143,31 @@ impl Store {
     }
 }
 
-/// Takes the links of a frozen moment away.
+/// Takes the links of a frozen moment away, and the number that the engine gives to each: its file is left empty by an end
+/// at the wrong moment, and then nothing could be frozen again. Our moments have a name, and need no number.
 pub fn thaw(data: &Path) -> Result<(), StoreError> {
     let folder = frozen_folder(data);
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Folder {
-            path: folder,
-            source: error,
-        }),
+    let gone = |path: PathBuf, removed: std::io::Result<()>| match removed {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Folder { path, source })
+        }
         _ => Ok(()),
+    };
+    let removed = std::fs::remove_dir_all(&folder);
+    gone(folder, removed)?;
+    for number in NUMBERS {
+        let path = data.join(number);
+        let removed = std::fs::remove_file(&path);
+        gone(path, removed)?;
     }
+    Ok(())
 }
+
+/// Where the engine counts what it has frozen.
+const NUMBERS: [&str; 2] = [
+    "store/shadow/increment.txt",
+    "store/enc/shadow/increment.txt",
+];
 
 /// The month of a part.
 pub fn month_of(part: &str) -> &str {

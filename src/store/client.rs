@@ -134,6 +134,22 @@ impl Caller {
         Ok(answer)
     }
 
+    /// The same under a name, which a server gives to one statement of a user at a time.
+    pub(super) fn ask_as(
+        &self,
+        id: &str,
+        call: &Call<'_>,
+        format: &str,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut answer = Vec::new();
+        let named = self.client.clone().with_setting("query_id", id);
+        self.ask_with(&named, call, format, &mut |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(answer)
+    }
+
     fn ask_with(
         &self,
         client: &Client,

@@ -256,6 +256,11 @@ const OUTLOOKS: &[(u32, &str, Outlook)] = &[
     (203, "NO_FREE_CONNECTION", Outlook::Passing),
     (209, "SOCKET_TIMEOUT", Outlook::Passing),
     (210, "NETWORK_ERROR", Outlook::Passing),
+    (
+        216,
+        "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+        Outlook::Passing,
+    ),
     (225, "NO_ZOOKEEPER", Outlook::Passing),
     (236, "ABORTED", Outlook::Passing),
     (242, "TABLE_IS_READ_ONLY", Outlook::Passing),

@@ -107,6 +107,8 @@ impl Store {
         let what = format!("rows for {}", table.name);
         let mut settings = vec![("max_partitions_per_insert_block", "0")];
         settings.extend(token.map(|token| ("insert_deduplication_token", token)));
+        let id = token.map(places::name_of);
+        settings.extend(id.as_deref().map(|id| ("query_id", id)));
         self.must_be_whole()?;
         self.caller()?
             .insert(&what, migrate::insert_statement(table), rows, &settings)

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::client::Call;
 use super::error::StoreError;
 use super::open::Store;
 use super::sql::{Params, Sql};
@@ -36,12 +37,15 @@ pub struct PlacedRow {
 }
 
 impl Store {
-    /// Compares the rows of one source's batch with what is stored.
+    /// Compares the rows of one source's batch, which is stored under this token, with what is stored. An earlier try
+    /// may still run on a server that was too slow for us, and store more rows yet: the question bears the name of that
+    /// try, and a server refuses it until that has ended.
     pub fn presence(
         &self,
         table: &'static Table,
         source: SourceId,
         rows: &[u8],
+        token: &str,
     ) -> Result<Presence, StoreError> {
         let unreadable = |reason: &str| StoreError::Shape {
             what: format!("rows for {}", table.name),
@@ -56,7 +60,12 @@ impl Store {
             .text("table", table.name)
             .text("time", time)
             .text("source", &source.to_string());
-        let there = self.bytes(PLACES, &params, "RowBinary")?;
+        let call = Call {
+            what: PLACES.id(),
+            sql: PLACES.text(),
+            params: &params,
+        };
+        let there = self.caller()?.ask_as(&name_of(token), &call, "RowBinary")?;
         let there: BTreeSet<(u64, u32)> = there.chunks(12).filter_map(place).collect();
         let missing: Vec<&PlacedRow> = wanted
             .iter()
@@ -72,6 +81,19 @@ impl Store {
         })
     }
 }
+
+/// The name under which a batch is stored, whole or in part.
+pub(super) fn name_of(token: &str) -> String {
+    let whole = token.split(PART).next().unwrap_or(token);
+    format!("invigil:{whole}")
+}
+
+/// The token of the rows of a batch that were not stored with the others, so many bytes of them.
+pub fn token_of_part(token: &str, stored: usize) -> String {
+    format!("{token}{PART}{stored}")
+}
+
+const PART: &str = ":but ";
 
 /// Where rows of a table stand, in their order; nothing if they are not rows of this table.
 pub fn placed_rows(table: &Table, rows: &[u8]) -> Option<Vec<PlacedRow>> {
@@ -263,8 +285,10 @@ mod tests {
         let mut rows = RowBinary::new(&mut tokens);
         for frame in frames {
             let hit = WebHit {
-                path: "/a long path ".repeat(frame as usize % 20).into(),
-                categories: vec!["one".into(); frame as usize % 3],
+                path: "/a long path "
+                    .repeat(usize::try_from(frame % 20).unwrap())
+                    .into(),
+                categories: vec!["one".into(); usize::try_from(frame % 3).unwrap()],
                 ..WebHit::at(Timestamp::from_seconds(1_772_446_500 + frame as i64))
             };
             let place = Place {
@@ -304,7 +328,11 @@ mod tests {
             return;
         };
         let store = &scratch.store;
-        let ask = |rows: &[u8]| store.presence(WebHit::TABLE, SOURCE, rows).unwrap();
+        let ask = |rows: &[u8]| {
+            store
+                .presence(WebHit::TABLE, SOURCE, rows, "a token")
+                .unwrap()
+        };
         assert_eq!(ask(&hits(1..=30)), Presence::None);
         store
             .insert(WebHit::TABLE, hits(1..=10), Some("a"))
@@ -316,7 +344,7 @@ mod tests {
         assert_eq!(ask(&hits(21..=30)), Presence::None);
         let rest = [hits(11..=14), hits(21..=30)].concat();
         assert_eq!(ask(&hits(1..=30)), Presence::Part(rest));
-        let other = store.presence(WebHit::TABLE, SourceId([4; 16]), &hits(1..=10));
+        let other = store.presence(WebHit::TABLE, SourceId([4; 16]), &hits(1..=10), "another");
         assert_eq!(other.unwrap(), Presence::None);
     }
 }

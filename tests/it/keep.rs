@@ -74,7 +74,7 @@ fn what_has_had_its_time_goes_is_proved_and_does_not_come_back() {
         .collect();
     assert_eq!(done.len(), 5);
     for one in &done {
-        let begun = &entries[one["begun"].as_u64().unwrap() as usize]["act"]["deletion_begun"];
+        let begun = &entries[usize::try_from(one["begun"].as_u64().unwrap()).unwrap()]["act"]["deletion_begun"];
         assert_eq!(*begun, one["what"], "it was announced as it was done");
         assert_eq!(one["what"]["rows"], one["rows"]);
         assert_eq!(one["resumed"], false);

@@ -301,7 +301,7 @@ fn write_capture(path: &Path, packets: u64) {
         ]);
         frame.extend(u16::try_from(40_000 + port).unwrap().to_be_bytes());
         frame.extend([0x20, 0xfb, 0, 24, 0, 0]);
-        frame.extend([n as u8; 16]);
+        frame.extend([n.to_le_bytes()[0]; 16]);
         let seconds = u32::try_from(1_772_440_000 + n / 400).unwrap();
         let micros = u32::try_from(n % 400 * 2500).unwrap();
         let length = u32::try_from(frame.len()).unwrap();

@@ -374,12 +374,12 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          <raw><type>local</type><path>{folder}/enc/</path></raw>\
          <enc><type>encrypted</type><disk>raw</disk><key_hex>{key}</key_hex><algorithm>AES_256_CTR</algorithm></enc>\
          </disks><policies><enc><volumes><v><disk>enc</disk></v></volumes></enc></policies></storage_configuration>\
-         <merge_tree><storage_policy>enc</storage_policy></merge_tree>\
+         <merge_tree><storage_policy>enc</storage_policy>\
+         <fsync_after_insert>1</fsync_after_insert>\
+         <fsync_part_directory>1</fsync_part_directory></merge_tree>\
          <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
          <memory_worker_use_cgroup>false</memory_worker_use_cgroup>\
-         <merge_tree><fsync_after_insert>1</fsync_after_insert>\
-         <fsync_part_directory>1</fsync_part_directory></merge_tree>\
          </clickhouse>",
         key = key.as_str(),
     ));
