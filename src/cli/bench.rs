@@ -1,7 +1,8 @@
-//! `invigil bench`: what reading costs here, beside a plain read of the same file.
+//! `invigil bench`: what reading costs here, beside a plain read of the same file; and what storing does, beside the
+//! engine's own insert.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -18,12 +19,13 @@ use crate::pipeline::retention::Lines;
 use crate::pipeline::stop::Told;
 use crate::record::SourceId;
 
+use super::bench_store::{self, Inserts};
 use super::context::{Context, Exit};
 
 /// Measure what reading a file costs on this machine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil bench flow morning.pcap\n  invigil bench logs access.log --format squid_native\n\nEach line is the median of the runs, in one thread. The records that are made are counted and thrown away."
+    after_help = "Examples:\n  invigil bench flow morning.pcap\n  invigil bench logs access.log --format squid_native\n\nEach line is the median of the runs, in one thread. The records that are made are counted and thrown away.\n\nA log is also stored as often, in a folder that is made beside the data and taken away again: the engine's own insert of its rows\nfrom a file, the same rows in the batches and by the way of `ingest`, and the whole way of `ingest` from the log. All with the same\nsettings: written through to the disk before it is said to be stored, blocks of 262144 rows or 64 MiB."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -50,6 +52,9 @@ enum What {
         /// Its format, or `auto`.
         #[arg(long, default_value = "auto")]
         format: String,
+        /// Do not measure the store.
+        #[arg(long)]
+        no_store: bool,
     },
 }
 
@@ -64,14 +69,24 @@ struct Measured {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let measured = match &args.what {
+    let (measured, inserts) = match &args.what {
         What::Flow {
             file,
             no_applications,
-        } => flow(&InputName::of(file), !no_applications, args.runs)?,
-        What::Logs { file, format } => log(&InputName::of(file), format, args.runs)?,
+        } => (
+            flow(&InputName::of(file), !no_applications, args.runs)?,
+            None,
+        ),
+        What::Logs {
+            file,
+            format,
+            no_store,
+        } => {
+            let at = (!no_store).then_some((context, file.as_path()));
+            log(&InputName::of(file), format, args.runs, at)?
+        }
     };
-    print(context, &measured)?;
+    print(context, &measured, inserts.as_ref())?;
     Ok(Exit::Done)
 }
 
@@ -114,7 +129,13 @@ fn flow(name: &InputName, applications: bool, runs: u32) -> anyhow::Result<Vec<M
     ])
 }
 
-fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured>> {
+/// `at` says where and from which file the store is measured.
+fn log(
+    name: &InputName,
+    format: &str,
+    runs: u32,
+    at: Option<(&Context, &Path)>,
+) -> anyhow::Result<(Vec<Measured>, Option<Inserts>)> {
     let format = if format == "auto" {
         detect(name.open()?, &[])?
             .0
@@ -132,21 +153,24 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
     };
     let lists = ListIndex::default();
     let mut units = 0;
+    let log = LogReading {
+        format,
+        settings: &settings,
+        lists: &lists,
+        told_to_stop: Told::default(),
+        lines: Lines::default(),
+    };
     let reading = measure(runs, || {
-        let reading = LogReading {
-            format,
-            settings: &settings,
-            lists: &lists,
-            told_to_stop: Told::default(),
-            lines: Lines::default(),
-        };
-        units = reading
+        units = log
             .each_record(name.open()?, SourceId([0; 16]), |_, _| Ok(()))?
             .read;
         Ok(())
     })?;
     let (plain, bytes) = plain_read(name, runs)?;
-    Ok(vec![
+    let inserts = at
+        .map(|(context, path)| bench_store::measure(context, name, path, &log, runs))
+        .transpose()?;
+    let measured = vec![
         Measured {
             what: "plain read",
             unit: "line",
@@ -161,7 +185,8 @@ fn log(name: &InputName, format: &str, runs: u32) -> anyhow::Result<Vec<Measured
             bytes,
             units,
         },
-    ])
+    ];
+    Ok((measured, inserts))
 }
 
 fn plain_read(name: &InputName, runs: u32) -> anyhow::Result<(f64, u64)> {
@@ -188,6 +213,11 @@ fn measure(runs: u32, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::R
         work()?;
         times.push(watch.elapsed().as_secs_f64());
     }
+    median(&times)
+}
+
+pub(super) fn median(times: &[f64]) -> anyhow::Result<f64> {
+    let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
     times
         .get(times.len() / 2)
@@ -195,19 +225,22 @@ fn measure(runs: u32, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::R
         .context("nothing was measured")
 }
 
-fn print(context: &Context, measured: &[Measured]) -> anyhow::Result<()> {
+fn print(
+    context: &Context,
+    measured: &[Measured],
+    inserts: Option<&Inserts>,
+) -> anyhow::Result<()> {
     let floor = measured.first().map_or(0.0, |plain| plain.seconds);
     if context.json {
-        let all: Vec<_> = measured
-            .iter()
-            .map(|one| {
-                serde_json::json!({
-                    "what": one.what, "seconds": one.seconds, "bytes": one.bytes, "units": one.units,
-                    "unit": one.unit, "times_plain_read": one.seconds / floor,
-                })
+        let all = measured.iter().map(|one| {
+            serde_json::json!({
+                "what": one.what, "seconds": one.seconds, "bytes": one.bytes, "units": one.units,
+                "unit": one.unit, "times_plain_read": one.seconds / floor,
             })
-            .collect();
-        return context.print_json(&all.into());
+        });
+        let stored = inserts.map(Inserts::json).transpose()?;
+        let all = all.chain(stored.into_iter().flatten());
+        return context.print_json(&all.collect::<Vec<_>>().into());
     }
     let rows: Vec<Vec<String>> = measured
         .iter()
@@ -234,5 +267,6 @@ fn print(context: &Context, measured: &[Measured]) -> anyhow::Result<()> {
             "beside a plain read",
         ],
         &rows,
-    )
+    )?;
+    inserts.map_or(Ok(()), |inserts| inserts.print(context))
 }

@@ -29,7 +29,7 @@ use crate::record::{SourceId, SourceKind};
 use crate::store::names::Names;
 
 use super::context::{Context, Exit, Workshop};
-use super::output_args::OutputArgs;
+use super::output_args::{OutputArgs, add_count};
 use super::progress::Progress;
 
 /// Flow exports of routers and switches to flows.
@@ -93,7 +93,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let (counts, left) = total;
     let exporters = collecting.exporters();
     let mut json = counts_json(&counts, &exporters);
-    super::output_args::also(&mut json, "spooled", left.frames);
+    add_count(&mut json, "spooled", left.frames);
     args.output.write_counts(&json)?;
     context.tell(sentence(&counts, &exporters));
     stored?;

@@ -92,6 +92,16 @@ impl Context {
         }
     }
 
+    /// The same on a data folder of its own, with its own keys and an embedded store; it says nothing.
+    pub(super) fn elsewhere(&self, data: &std::path::Path) -> Context {
+        let mut other = self.again();
+        other.places.data = data.to_owned();
+        other.places.keys = data.join("keys");
+        other.config.store.url = None;
+        other.quiet = true;
+        other
+    }
+
     /// The keys of the data folder.
     pub fn keys(&self) -> anyhow::Result<KeyRing> {
         KeyRing::open(&self.places.keys, &self.places.data)

@@ -23,7 +23,7 @@ use crate::pipeline::stop::{self, Told};
 use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
-use super::output_args::OutputArgs;
+use super::output_args::{OutputArgs, add_count};
 use super::progress::Progress;
 
 /// Logs to events.
@@ -87,8 +87,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let stored = store(args, context, &formats, &mut total);
     let (counts, left) = total;
     let mut json = counts_json(&counts);
-    super::output_args::also(&mut json, "spooled", left.frames);
-    super::output_args::also(&mut json, "dropped", left.dropped.counts.read);
+    add_count(&mut json, "spooled", left.frames);
+    add_count(&mut json, "dropped", left.dropped.counts.read);
     args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
     stored?;
@@ -318,6 +318,28 @@ fn store(
         total.1.add(left);
     }
     Ok(())
+}
+
+/// Stores one log as the command does, for measuring.
+pub(super) fn store_one(
+    context: &Context,
+    file: &std::path::Path,
+    format: &str,
+) -> anyhow::Result<()> {
+    let args = Args {
+        files: vec![file.to_owned()],
+        format: format.to_owned(),
+        list_formats: false,
+        zone: Some("UTC".to_owned()),
+        fold: FoldArg::First,
+        reference: None,
+        rejects: None,
+        output: OutputArgs::to_the_store(),
+    };
+    let formats = Formats::of(&args, context)?;
+    let mut total = (Counts::default(), Left::default());
+    store(&args, context, &formats, &mut total)?;
+    context.arrived(&total.1).map(drop)
 }
 
 fn reject_file(

@@ -3,6 +3,7 @@
 pub mod audit;
 mod backup;
 pub mod bench;
+mod bench_store;
 pub mod capture;
 pub mod collect;
 pub mod completions;

@@ -46,7 +46,24 @@ pub(super) enum To {
     Rowbinary,
 }
 
+/// Adds a count to an object of counts.
+pub(super) fn add_count(counts: &mut serde_json::Value, name: &str, count: u64) {
+    if let Some(counts) = counts.as_object_mut() {
+        counts.insert(name.to_owned(), count.into());
+    }
+}
+
 impl OutputArgs {
+    /// As when nothing is said.
+    pub(super) fn to_the_store() -> OutputArgs {
+        OutputArgs {
+            to: To::Store,
+            output: None,
+            records: None,
+            counts_json: None,
+        }
+    }
+
     /// The form of the output; none for the store. With `--json` a table is JSON.
     pub(super) fn format(&self, context: &Context) -> Option<OutputFormat> {
         match self.to {
@@ -130,11 +147,4 @@ fn target(context: &Context, path: Option<&Path>) -> anyhow::Result<Target<'stat
     let file = File::create(path).with_context(|| format!("cannot write to {}", path.display()))?;
     let writer: Box<dyn Write> = Box::new(BufWriter::with_capacity(1 << 18, file));
     Ok(Target::Stream(writer))
-}
-
-/// Adds a count to counts that are written as JSON.
-pub(super) fn also(counts: &mut serde_json::Value, name: &str, count: u64) {
-    if let Some(counts) = counts.as_object_mut() {
-        counts.insert(name.to_owned(), count.into());
-    }
 }

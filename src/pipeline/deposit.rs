@@ -124,14 +124,12 @@ impl Prepared {
         let mut encoder = RowBinary::onto(std::mem::take(rows), names);
         encoder.row(place, record);
         *rows = encoder.into_bytes();
-        if !self.entry.rows.contains_key(table.name) {
-            self.entry
-                .rows
-                .insert(table.name.to_owned(), RowsOf::default());
-        }
         if let Some(told) = self.entry.rows.get_mut(table.name) {
-            told.add(place.frame, place.ordinal);
+            return told.add(place.frame, place.ordinal);
         }
+        let mut told = RowsOf::default();
+        told.add(place.frame, place.ordinal);
+        self.entry.rows.insert(table.name.to_owned(), told);
     }
 }
 

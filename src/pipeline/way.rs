@@ -1,5 +1,6 @@
 //! What can be on its way through the spool, and how it is written down: batches, ends of sources, acts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,16 @@ pub(super) enum Thing {
     Closing(Closing),
     /// An act, and how many entries the ledger had before it.
     Act { act: Act, since: u64 },
+}
+
+impl std::fmt::Debug for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Thing::Batch { .. } => "Batch",
+            Thing::Closing(_) => "Closing",
+            Thing::Act { .. } => "Act",
+        })
+    }
 }
 
 /// A source was read to its end.
@@ -91,12 +102,10 @@ struct BatchHead {
 
 /// As the spool takes it.
 pub(super) fn to_item(thing: &Thing) -> Result<Item, PipelineError> {
-    let mut body = Vec::new();
+    let mut body = Cow::default();
     let head = match thing {
         Thing::Batch { batch, since } => {
-            for (_, rows) in batch.rows.values() {
-                body.extend_from_slice(rows);
-            }
+            body = rows_of(batch);
             let tables = batch.rows.iter();
             Head::Batch(BatchHead {
                 entry: batch.entry.clone(),
@@ -117,6 +126,18 @@ pub(super) fn to_item(thing: &Thing) -> Result<Item, PipelineError> {
         head: serde_json::to_vec(&head).map_err(|_| PipelineError::PendingBatch)?,
         body: lz4_flex::block::compress_prepend_size(&body),
     })
+}
+
+/// The bytes of all rows; they are copied only if there are several tables.
+fn rows_of(batch: &Prepared) -> Cow<'_, [u8]> {
+    let mut tables = batch.rows.values();
+    match (tables.next(), tables.next()) {
+        (Some((_, rows)), None) => rows.into(),
+        _ => {
+            let all = batch.rows.values().map(|(_, rows)| rows.as_slice());
+            all.collect::<Vec<_>>().concat().into()
+        }
+    }
 }
 
 /// As it was before it was written down.

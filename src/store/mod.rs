@@ -19,6 +19,7 @@ mod cover;
 mod drift;
 mod engine;
 mod error;
+mod measure;
 mod migrate;
 /// Tokens of accounts, and the sealed table back to names.
 pub mod names;

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use ring::hmac;
 
 use super::sealed::{SealError, SealKey};
@@ -22,8 +22,10 @@ pub struct Names {
     file: PathBuf,
     /// By the name as it is written. Names are anybody's choice, so the hash has a seed of its own.
     made: HashMap<String, AccountToken, RandomState>,
-    known: BTreeSet<AccountToken>,
-    fresh: BTreeMap<AccountToken, String>,
+    /// Those in the table, and those that are on their way into it.
+    known: HashSet<AccountToken, RandomState>,
+    /// On their way into the table.
+    fresh: Vec<(AccountToken, String)>,
     /// While a program knows which names are in the table, none is forgotten: it would not write them again.
     _in_use: fs::File,
 }
@@ -71,8 +73,8 @@ impl Names {
             seal_key: SealKey::new(seal_key)?,
             file: data.join("names.sealed"),
             made: HashMap::default(),
-            known: BTreeSet::new(),
-            fresh: BTreeMap::new(),
+            known: HashSet::default(),
+            fresh: Vec::new(),
         };
         names.known = names.table()?.into_keys().collect();
         Ok(names)
@@ -83,13 +85,14 @@ impl Names {
         if self.fresh.is_empty() {
             return Ok(());
         }
-        let sealed = self.seal_key.seal(CONTEXT, &piece_of(&self.fresh))?;
+        self.fresh.sort_unstable();
+        let names = self.fresh.iter().map(|(token, name)| (token, name));
+        let sealed = self.seal_key.seal(CONTEXT, &piece_of(names))?;
         self.append(&sealed).map_err(|source| NamesError::File {
             path: self.file.clone(),
             source,
         })?;
-        self.known
-            .extend(std::mem::take(&mut self.fresh).into_keys());
+        self.fresh.clear();
         Ok(())
     }
 
@@ -153,14 +156,7 @@ impl Names {
             .write(true)
             .open(&self.file)?;
         file.lock()?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let mut whole = 0u64;
-        let mut rest = bytes.as_slice();
-        while let Some((piece, after)) = split_piece(rest) {
-            whole += 8 + piece.len() as u64;
-            rest = after;
-        }
+        let whole = whole_pieces(&mut file)?;
         file.set_len(whole)?;
         file.seek(io::SeekFrom::Start(whole))?;
         let mut piece = (sealed.len() as u64).to_le_bytes().to_vec();
@@ -188,8 +184,8 @@ impl Tokens for Names {
             *to = *from;
         }
         let token = AccountToken::of(account, hash);
-        if !self.known.contains(&token) {
-            self.fresh.insert(token, name);
+        if self.known.insert(token) {
+            self.fresh.push((token, name));
         }
         if self.made.len() >= NAMES_AT_HAND {
             self.made.clear();
@@ -234,7 +230,7 @@ fn table_of(file: &Path, seal_key: &SealKey) -> Result<BTreeMap<AccountToken, St
 }
 
 /// The names of these tokens as they stand in a piece.
-fn piece_of(names: &BTreeMap<AccountToken, String>) -> Vec<u8> {
+fn piece_of<'n>(names: impl IntoIterator<Item = (&'n AccountToken, &'n String)>) -> Vec<u8> {
     let mut plain = Vec::new();
     for (token, name) in names {
         plain.extend_from_slice(&token.0);
@@ -262,6 +258,22 @@ fn in_use(data: &Path) -> Result<fs::File, NamesError> {
 }
 
 const LOCK: &str = "names.lock";
+
+/// How many bytes of the table are whole pieces. What is in them is not read: that would cost more with each batch.
+fn whole_pieces(file: &mut fs::File) -> io::Result<u64> {
+    let end = file.metadata()?.len();
+    let mut whole = 0u64;
+    while end - whole >= 8 {
+        let mut length = [0; 8];
+        file.seek(io::SeekFrom::Start(whole))?;
+        file.read_exact(&mut length)?;
+        match u64::from_le_bytes(length).checked_add(whole + 8) {
+            Some(after) if after <= end => whole = after,
+            _ => break,
+        }
+    }
+    Ok(whole)
+}
 
 /// The first whole piece and what follows it.
 fn split_piece(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -308,6 +320,27 @@ mod tests {
         assert_eq!(names.name(AccountToken([0; 16])).unwrap(), None);
         let file = fs::read(data.path().join("names.sealed")).unwrap();
         assert!(!file.windows(6).any(|w| w.eq_ignore_ascii_case(b"bloggs")));
+    }
+
+    #[test]
+    fn a_name_is_written_once_and_again_only_if_it_did_not_arrive() {
+        let data = tempfile::tempdir().unwrap();
+        let mut names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        names.token(&account("b.first"));
+        names.token(&account("B.First"));
+        names.token(&account("a.second"));
+        let table = data.path().join("names.sealed");
+        fs::create_dir(&table).unwrap();
+        assert!(names.keep().is_err(), "a folder is no table");
+        fs::remove_dir(&table).unwrap();
+        names.keep().unwrap();
+        let written = fs::metadata(&table).unwrap().len();
+        names.token(&account("b.FIRST"));
+        names.keep().unwrap();
+        assert_eq!(fs::metadata(&table).unwrap().len(), written);
+        let all: Vec<String> = names.table().unwrap().into_values().collect();
+        assert_eq!(all.len(), 2);
+        assert!(all.contains(&"a.second".to_owned()) && all.contains(&"b.first".to_owned()));
     }
 
     #[test]
