@@ -11,6 +11,7 @@ SELECT
     event,
     account_token,
     if(sign_ins.ip = toIPv6('::'), '', replaceRegexpOne(toString(sign_ins.ip), '^::ffff:', '')) AS ip,
+    if(sign_ins.client_port = 0, '', toString(sign_ins.client_port)) AS client_port,
     mac,
     realm
 FROM sign_ins

@@ -178,6 +178,7 @@ CREATE TABLE IF NOT EXISTS sign_ins
     event LowCardinality(String) CODEC(ZSTD(1)),
     account_token String CODEC(ZSTD(1)),
     ip IPv6 CODEC(ZSTD(1)),
+    client_port UInt16 CODEC(ZSTD(1)),
     mac String CODEC(ZSTD(1)),
     session LowCardinality(String) CODEC(ZSTD(1)),
     nas LowCardinality(String) CODEC(ZSTD(1)),

@@ -152,6 +152,7 @@ pub(super) fn sign_in<'a>(time: Timestamp, event: SignInEvent, basis: Basis) -> 
         event,
         account_token: None,
         ip: None,
+        client_port: None,
         mac: None,
         session: Word::default(),
         nas: Word::default(),

@@ -5,7 +5,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use super::fields::{Words, number};
 use super::format::{Fold, SourceSettings};
-use crate::record::{TimeError, Timestamp};
+use crate::record::Timestamp;
 
 /// Seconds since 1970 with a fraction of up to nine digits, as Squid and FreeRADIUS write them. Zero is no time.
 #[inline]
@@ -101,16 +101,6 @@ impl LocalClock {
             }
         }
         None
-    }
-
-    /// RFC 3339; without an offset, in the source's zone.
-    pub(super) fn rfc_3339(&self, bytes: &[u8]) -> Option<Timestamp> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        match Timestamp::parse(text) {
-            Ok(moment) => Some(moment),
-            Err(TimeError::NoZone) => self.moment(text.parse().ok()?),
-            Err(TimeError::NotATime) => None,
-        }
     }
 
     /// The three words `Mar 2 10:15:00` of RFC 3164: in the latest year in which that day exists and is not after the reference.
@@ -320,21 +310,6 @@ mod tests {
         assert_eq!(read(Fold::Second), "2026-10-25T01:30:00.000000Z");
         let never = clock("2026-11-01T00:00:00Z", Fold::First).ctime(b"Sun Mar 29 01:30:00 2026");
         assert_eq!(said(never), "none");
-    }
-
-    #[test]
-    fn rfc_3339_without_offset_is_local() {
-        let clock = clock("2026-11-01T00:00:00Z", Fold::Reject);
-        assert_eq!(
-            said(clock.rfc_3339(b"2026-07-01T10:00:00.5")),
-            "2026-07-01T09:00:00.500000Z"
-        );
-        assert_eq!(
-            said(clock.rfc_3339(b"2026-07-01T10:00:00+02:00")),
-            "2026-07-01T08:00:00.000000Z"
-        );
-        assert_eq!(said(clock.rfc_3339(b"2026-10-25T01:30:00")), "none");
-        assert_eq!(said(clock.rfc_3339(b"Mar")), "none");
     }
 
     #[test]

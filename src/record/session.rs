@@ -54,6 +54,8 @@ record! {
         account_token as "account_text": Option<AccountText>, Entity, Captured;
         /// The address of the person's device.
         ip: Option<IpAddr>, Entity, Captured;
+        /// The port that the client signed in from: behind a translator it tells which device that was.
+        client_port: Option<u16>, Entity, Captured;
         /// The network card of the person's device.
         mac: Option<Mac>, Entity, Captured;
         /// The source's own number for the session.

@@ -220,6 +220,10 @@ fn sign_in<'a>(time: crate::record::Timestamp, of: &dyn Fn(&str) -> &'a [u8]) ->
         event,
         account_token: AccountText::new(user),
         ip: Some(ip),
+        client_port: end
+            .get(at + 1..)
+            .and_then(number)
+            .and_then(|port| u16::try_from(port).ok()),
         mac: None,
         session: text(of("sessionId")).into(),
         nas: Word::default(),

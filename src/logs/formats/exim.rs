@@ -256,6 +256,7 @@ fn sign_in<'a>(time: Timestamp, event: SignInEvent, ip: IpAddr, name: &[u8]) -> 
         event,
         account_token: AccountText::new(text(name)),
         ip: Some(ip),
+        client_port: None,
         mac: None,
         session: Word::default(),
         nas: Word::default(),

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use crate::logs::envelope::Envelope;
-use crate::logs::fields::{address, after, between, card, contains, number, text};
+use crate::logs::fields::{
+    address, address_and_port, after, between, card, contains, number, text,
+};
 use crate::logs::lines::{LineFormat, OTHER, Read, sign_in};
 use crate::logs::times::LocalClock;
 use crate::record::{AccountText, Basis, Event, Mac, RejectReason, SignIn, SignInEvent};
@@ -87,6 +89,10 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
     Ok(Event::SignIn(SignIn {
         account_token: name.map(text).and_then(AccountText::new),
         ip,
+        // An address of the tunnel is not the one that the port belongs to.
+        client_port: address_and_port(peer.number)
+            .filter(|(end, _)| Some(*end) == ip)
+            .and_then(|(_, port)| port),
         mac,
         session: text(peer.number).into(),
         nas: text(server(&envelope)).into(),

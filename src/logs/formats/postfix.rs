@@ -298,6 +298,7 @@ fn sign_in<'a>(time: Timestamp, event: SignInEvent, ip: IpAddr, name: Option<&[u
         event,
         account_token: name.map(text).and_then(AccountText::new),
         ip: Some(ip),
+        client_port: None,
         mac: None,
         session: Word::default(),
         nas: Word::default(),

@@ -1,7 +1,7 @@
 //! Sign-ins on Linux and other Unix machines through syslog: sshd's own messages, and what PAM says of any program's sessions.
 
 use crate::logs::envelope::Envelope;
-use crate::logs::fields::{Words, address, after, between, contains, text};
+use crate::logs::fields::{Words, address, after, between, contains, number, text};
 use crate::logs::lines::{LineFormat, OTHER, Read, sign_in};
 use crate::logs::pairs::Pairs;
 use crate::logs::times::LocalClock;
@@ -50,6 +50,7 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
     Ok(Event::SignIn(SignIn {
         account_token: said.user.map(text).and_then(AccountText::new),
         ip: ip.filter(|ip| !ip.is_loopback()),
+        client_port: ip.and_then(|_| port(envelope.message)),
         session: process(line).map(text).unwrap_or_default().into(),
         nas: text(envelope.host).into(),
         ..sign_in(envelope.stamp.moment()?, said.event, Basis::Directory)
@@ -168,6 +169,13 @@ fn said_by_pam(message: &[u8]) -> Option<Said<'_>> {
         });
     }
     None
+}
+
+/// `... from ADDRESS port 52234 ssh2`: the last, since a name may hold anything.
+fn port(message: &[u8]) -> Option<u16> {
+    let at = memchr::memmem::rfind(message, b" port ")?;
+    let port = Words::of(message.get(at..)?).nth(1)?;
+    u16::try_from(number(port)?).ok()
 }
 
 fn name(rest: &[u8]) -> Option<&[u8]> {

@@ -245,6 +245,7 @@ impl<'a> Values<'a> {
         Ok(SignIn {
             account_token: account,
             ip,
+            client_port: self.number(Field::ClientPort)?,
             mac,
             session: self.word(Field::Session),
             nas: self.word(Field::Nas),

@@ -441,11 +441,14 @@ impl<'a> Said<'a> {
         basis: Basis,
     ) -> Result<Event<'a>, RejectReason> {
         let mac = self.text(Part::Mac);
+        let ip = self.ip(Part::ClientIp)?;
         Ok(Event::SignIn(SignIn {
             time,
             event,
             account_token: self.account(),
-            ip: self.ip(Part::ClientIp)?,
+            ip,
+            // Without the person's address the port is that of somebody who asked for them.
+            client_port: self.port(Part::ClientPort)?.filter(|_| ip.is_some()),
             mac: Mac::parse(&mac),
             session: self.text(Part::Session).into(),
             nas: self.text(Part::Server).into(),

@@ -208,6 +208,7 @@ fn of_every_table(place: &Scene) {
             event: SignInEvent::Start,
             account_token: account("pupil"),
             ip: Some(ip),
+            client_port: None,
             mac: None,
             session: "".into(),
             nas: "".into(),
