@@ -16,7 +16,6 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::answer::{Outgoing, PIECES_UNDER_WAY, WRONG_KEY, failed};
@@ -217,25 +216,28 @@ async fn fed(
 ) -> Result<Started, EngineError> {
     let pump = async move {
         let mut body = body.into_data_stream();
-        let (mut left, mut sent) = (patience, 0);
+        let (mut waited, mut sent) = (Duration::ZERO, 0);
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let next = match &mut left {
-                None => body.next().await,
-                Some(left) => {
-                    let begun = Instant::now();
-                    let Ok(next) = tokio::time::timeout(*left, body.next()).await else {
+            // What is there is taken first: a tick that passed while the engine was busy is not the sender's.
+            let next = tokio::select! {
+                biased;
+                next = body.next() => next,
+                _ = ticks.tick(), if patience.is_some() => {
+                    waited += TICK;
+                    if patience.is_some_and(|patience| waited > patience) {
                         // A sender that stops, or drips, is one that broke off: he holds a seat.
                         return;
-                    };
-                    *left = left.saturating_sub(begun.elapsed());
-                    next
+                    }
+                    continue;
                 }
             };
             match next {
                 Some(Ok(piece)) => {
                     sent += piece.len();
                     if sent >= PACE {
-                        (left, sent) = (patience, 0);
+                        (waited, sent) = (Duration::ZERO, 0);
                     }
                     drop(pieces.send(Some(piece)).await);
                 }
@@ -322,6 +324,8 @@ const FORM: &str = "multipart/form-data";
 /// How long a guest may be waited for until so many bytes of his have come.
 const SENDING: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 60 });
 const PACE: usize = 1 << 20;
+/// How finely that wait is counted.
+const TICK: Duration = Duration::from_secs(1);
 /// How long a guest may not read, and the rest of a refused body is taken.
 const STALLED: Duration = Duration::from_secs(60);
 
