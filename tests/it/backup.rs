@@ -302,6 +302,12 @@ fn a_set_that_was_broken_off_is_none_and_a_later_one_links_what_is_the_same() {
         home.ends(code, &all)
     };
     backup(2, &set, &[]);
+    backup(2, &home.path("sets/named.partial"), &[]);
+    // Also whole, it is none while it has not got its name.
+    let unnamed = home.path("sets/unnamed.partial");
+    std::fs::rename(&set, &unnamed).unwrap();
+    home.ends(1, &["store", "drill", unnamed.to_str().unwrap()]);
+    std::fs::rename(&unnamed, &set).unwrap();
     let second = home.path("sets/second");
     let said: Value =
         serde_json::from_str(&backup(0, &second, &["--base", set.to_str().unwrap()])).unwrap();

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::set::{
     AnswerDigest, KEYS, MANIFEST, MARK, TableRows, WrappedKeys, Writing, check_room, files_below,
-    make_folder, name_below, new_file,
+    is_partial, make_folder, name_below, new_file,
 };
 use super::{BackupError, Manifest, SetKeys};
 use crate::keys::KeyRing;
@@ -77,6 +77,9 @@ impl Making<'_> {
         said: &mut dyn FnMut(u64, u64),
     ) -> Result<Made, BackupError> {
         let partial = partial_of(set);
+        if is_partial(set) {
+            return Err(BackupError::NamedPartial(set.to_owned()));
+        }
         if set.exists() {
             return Err(BackupError::Exists(set.to_owned()));
         }

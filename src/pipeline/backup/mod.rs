@@ -51,6 +51,11 @@ pub enum BackupError {
     /// The folder is no set.
     #[error("{0} has no manifest: it is no set, or one whose making was broken off")]
     NoSet(PathBuf),
+    /// The name is that of a set whose making was broken off.
+    #[error(
+        "{0} is named as what was broken off is, and would not be taken for a set: name another"
+    )]
+    NamedPartial(PathBuf),
     /// The manifest can not be read, or was changed.
     #[error("the manifest of the set was changed, or belongs to other keys")]
     Manifest,

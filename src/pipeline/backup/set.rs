@@ -109,9 +109,18 @@ impl SetKeys {
     }
 }
 
+/// Whether a folder has the name of one that is being made, or was broken off.
+pub(super) fn is_partial(set: &Path) -> bool {
+    set.extension().is_some_and(|end| end == "partial")
+}
+
 impl Manifest {
     /// Reads the manifest of a set and checks its mark.
     pub fn read(set: &Path, keys: &SetKeys) -> Result<(Manifest, Digest), BackupError> {
+        // Whole or not: what has not got its name was never said to be a set.
+        if is_partial(set) {
+            return Err(BackupError::NoSet(set.to_owned()));
+        }
         let path = set.join(MANIFEST);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
