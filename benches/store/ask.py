@@ -93,7 +93,7 @@ def ready(engine, connection):
     """The tables that these questions join, empty if this folder is about others, and the views."""
     for statement in schema(["web_hits", "dns_queries", "flows", "sign_ins", "leases", "networks", "sources"]):
         engine.ask(statement, connection)
-    for view in ("v_networks", "v_web_hits", "v_flows"):
+    for view in ("v_networks", "v_network_ranges", "v_web_hits", "v_flows"):
         lines = (ROOT / f"queries/views/{view}.sql").read_text().splitlines()
         engine.ask("\n".join(line for line in lines if not line.startswith("--")).rstrip().rstrip(";"), connection)
 

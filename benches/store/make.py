@@ -151,7 +151,7 @@ def sessions(engine, connection, total):
         count = int(rows_of(day, total))
         people = f"SELECT *, {moment(day, 1)} AS moment, {address(day)} AS address, lower(hex(sipHash128(school, pupil))) AS account, lower(hex(toUInt64(sipHash64(school, pupil, 5)))) AS digits FROM (SELECT sipHash64(number, {n}) AS key, {PERSON} FROM numbers_mt({{}}))"
         mac = "arrayStringConcat(arrayMap(i -> substring(digits, 1 + 2 * i, 2), range(6)), ':')"
-        engine.ask(f"""INSERT INTO sign_ins SELECT unhex(hex(sipHash128({n}, 1))), rowNumberInAllBlocks(), 0, moment, ['start', 'interim', 'stop'][1 + key % 3], account, address, {mac},
+        engine.ask(f"""INSERT INTO sign_ins SELECT unhex(hex(sipHash128({n}, 1))), rowNumberInAllBlocks(), 0, moment, ['start', 'interim', 'stop'][1 + key % 3], account, address, 0, {mac},
             hex(toUInt32(sipHash64(account, {n}))), concat('nas-', toString(school)), 'schools.example', 'radius' FROM ({people.format(count * 2 // 3)}) ORDER BY moment""", connection)
         engine.ask(f"""INSERT INTO leases SELECT unhex(hex(sipHash128({n}, 2))), rowNumberInAllBlocks(), 0, moment, ['start', 'renew', 'end'][1 + key % 3], address, {mac}, concat('pc-', substring(digits, 1, 6)),
             addHours(moment, 8) FROM ({people.format(count // 3)}) ORDER BY moment""", connection)

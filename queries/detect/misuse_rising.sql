@@ -7,14 +7,16 @@
 -- policy: acceptable use: trends of misuse are reviewed with the establishment
 -- why: filtering and monitoring standards ask for regular review; only counts by establishment are made, nobody is named
 -- false alarms: a new or wider list, a change of the filter's policy, more pupils or devices, a broken program that retries
-SELECT toString(client_ip) AS address, toUnixTimestamp(toStartOfInterval(time, INTERVAL 15 MINUTE)) * 1000000 AS moment,
-       count() AS requests, countIf(action = 'blocked' OR notEmpty(categories)) AS misuse
+-- Addresses between which the register of networks makes no difference are counted together, under the lowest of them.
+SELECT toString(min(e.client_ip)) AS address, toUnixTimestamp(toStartOfInterval(e.time, INTERVAL 15 MINUTE)) * 1000000 AS moment,
+       count() AS requests, countIf(e.action = 'blocked' OR notEmpty(e.categories)) AS misuse
 FROM (
-    SELECT client_ip, time, action, categories FROM web_hits
+    SELECT client_ip, time, action, categories, toUInt8(1) AS always FROM web_hits
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
     UNION ALL
-    SELECT client_ip, time, action, categories FROM dns_queries
+    SELECT client_ip, time, action, categories, toUInt8(1) AS always FROM dns_queries
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-)
-GROUP BY address, moment
+) AS e
+ASOF LEFT JOIN v_network_ranges AS held ON held.always = e.always AND toUInt128(e.client_ip) >= held.first
+GROUP BY held.first, moment
 ORDER BY address, moment

@@ -48,24 +48,5 @@ SELECT
         tupleElement(valid[1] AS nearest, 5)
     ) AS establishment,
     if(establishment = '', '', tupleElement(nearest, 6)) AS segment
-FROM web_hits AS e
-LEFT JOIN
-(
-    SELECT
-        k.ip AS ip,
-        arraySort(groupArray((
-            -toInt16(r.bits),
-            -toUnixTimestamp64Micro(r.valid_from),
-            r.valid_from,
-            r.valid_to,
-            r.establishment,
-            r.segment
-        ))) AS networks
-    FROM (SELECT DISTINCT client_ip AS ip FROM web_hits) AS k
-    CROSS JOIN (
-        SELECT first_ip, last_ip, bits, valid_from, valid_to, establishment, segment
-        FROM v_networks
-    ) AS r
-    WHERE k.ip >= r.first_ip AND k.ip <= r.last_ip
-    GROUP BY k.ip
-) AS held ON held.ip = e.client_ip;
+FROM (SELECT *, toUInt8(1) AS always FROM web_hits) AS e
+ASOF LEFT JOIN v_network_ranges AS held ON held.always = e.always AND toUInt128(e.client_ip) >= held.first;

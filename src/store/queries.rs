@@ -22,6 +22,7 @@ pub(super) const SCHEMA: &[Sql] = files! {
 pub(super) const VIEWS: &[Sql] = files! {
     "views/v_establishments",
     "views/v_networks",
+    "views/v_network_ranges",
     "views/v_links",
     "views/v_accounts",
     "views/v_devices",
