@@ -9,20 +9,30 @@
 -- false alarms: updates, backups that are not registered, a whole class behind one address, transfers within the provider's network
 -- A firewall's line about a session that goes on (active) has running totals, and its last line has them all: only that one is summed.
 WITH
-    (SELECT groupArray((first_ip, last_ip)) FROM v_networks) AS inside,
+    placed AS
+    (
+        SELECT e.source_id AS source_id, e.frame AS frame, e.ordinal AS ordinal, e.start AS start, e.`end` AS `end`, e.src_ip AS src_ip, e.dst_ip AS dst_ip,
+               e.src_bytes AS src_bytes, e.dst_bytes AS dst_bytes, toString(e.account_token) AS account,
+               notEmpty(s.networks) AS from_inside, notEmpty(d.networks) AS to_inside
+        FROM
+        (
+            SELECT *, toUInt8(1) AS always
+            FROM flows
+            WHERE `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND NOT (action != '' AND end_reason = 'active')
+        ) AS e
+        ASOF LEFT JOIN v_network_ranges AS s ON s.always = e.always AND toUInt128(e.src_ip) >= s.first
+        ASOF LEFT JOIN v_network_ranges AS d ON d.always = e.always AND toUInt128(e.dst_ip) >= d.first
+    ),
     sides AS
     (
-        SELECT source_id, frame, ordinal, start, `end`, src_ip AS address, dst_ip AS other, dst_bytes AS down, src_bytes AS up, toString(account_token) AS account
-        FROM flows
-        WHERE `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-          AND NOT (action != '' AND end_reason = 'active')
-          AND (arrayExists(n -> src_ip >= n.1 AND src_ip <= n.2, inside) OR NOT arrayExists(n -> dst_ip >= n.1 AND dst_ip <= n.2, inside))
+        SELECT source_id, frame, ordinal, start, `end`, src_ip AS address, dst_ip AS other, dst_bytes AS down, src_bytes AS up, account
+        FROM placed
+        WHERE from_inside OR NOT to_inside
         UNION ALL
         SELECT source_id, frame, ordinal, start, `end`, dst_ip AS address, src_ip AS other, src_bytes AS down, dst_bytes AS up, '' AS account
-        FROM flows
-        WHERE `end` >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-          AND NOT (action != '' AND end_reason = 'active')
-          AND arrayExists(n -> dst_ip >= n.1 AND dst_ip <= n.2, inside)
+        FROM placed
+        WHERE to_inside
     ),
     busy AS
     (

@@ -182,6 +182,14 @@ impl Deposit<'_> {
         Ok(())
     }
 
+    /// Enters acts, in order, that have no private record.
+    pub(super) fn append_all(
+        &self,
+        acts: impl IntoIterator<Item = Act>,
+    ) -> Result<(), PipelineError> {
+        acts.into_iter().try_for_each(|act| self.append(&act))
+    }
+
     /// What the ledger has of batches and ends of a source.
     pub(super) fn entries_of(&self, source: SourceId) -> Result<Vec<Entry>, PipelineError> {
         let is_of_it = |entry: &Entry| match &entry.act {

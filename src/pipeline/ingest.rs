@@ -291,7 +291,13 @@ pub(super) fn deposit_all<'d>(
     let mut lane = deposit.lane(source)?;
     let mut name = name;
     loop {
-        match batches.recv_timeout(BETWEEN_RETRIES) {
+        // What is written down is stored while the next batch is packed, if that is about to come; else at once.
+        let patience = if lane.is_ready() {
+            A_MOMENT
+        } else {
+            BETWEEN_RETRIES
+        };
+        match batches.recv_timeout(patience) {
             Ok(batch) => {
                 if let Some(name) = name.take() {
                     deposit.open(source, name)?;
@@ -306,6 +312,9 @@ pub(super) fn deposit_all<'d>(
 
 /// How often a quiet source looks whether a store that was away is back.
 pub(super) const BETWEEN_RETRIES: Duration = Duration::from_secs(1);
+
+/// How long a batch that is written down waits for another in whose company it is stored.
+const A_MOMENT: Duration = Duration::from_millis(5);
 
 /// Makes batches of blocks.
 struct BatchMaker<'a> {

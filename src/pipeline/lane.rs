@@ -1,6 +1,7 @@
 //! The way of one source's batches through the spool into the store: in order, with patience while the store is away.
 //!
-//! Nothing is stored that is not written down first, and nothing is stored before what was written down earlier. A
+//! Nothing is stored that is not written down first, and nothing is stored before what was written down earlier. While
+//! one batch is stored the next is packed and written down, so that neither the disk nor the engine waits for the other. A
 //! store that is away is asked again after one second, then two, up to a minute; meanwhile reading goes on and batches
 //! gather in the spool. Where the spool is full, a file stops: it can be read again. What can not be read again is lost
 //! then, and said to be: in the counts, and by an entry of its own.
@@ -10,7 +11,7 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::ledger::{Act, BatchDropped, BatchSpooled, Entry};
 use crate::record::Counts;
-use crate::store::spool::{Queue, SpoolError};
+use crate::store::spool::{Item, Queue, SpoolError};
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
@@ -25,6 +26,8 @@ pub struct Lane<'a> {
     doubtful: usize,
     /// What the ledger has of this source, read when something is doubtful.
     known: Option<Vec<Entry>>,
+    /// The only thing of the queue, as it was before it was written down: it need not be read back.
+    ready: Option<Thing>,
     can_be_read_again: bool,
     patience: Patience,
     left: Left,
@@ -113,54 +116,102 @@ impl<'a> Lane<'a> {
             doubtful: queue.len(),
             queue,
             known: None,
+            ready: None,
             can_be_read_again,
             patience,
             left: Left::default(),
         }
     }
 
-    /// Brings a batch on its way.
+    /// Brings a batch on its way: written down when this returns, and stored by the next call at the latest. What was
+    /// written down before is stored meanwhile.
     pub fn batch(&mut self, batch: Prepared) -> Result<(), PipelineError> {
-        let entry = batch.entry.clone();
         let thing = Thing::Batch {
             batch,
             since: self.deposit.ledger.head().size,
         };
-        let item = to_item(&thing)?;
-        if self.queue.has_room_for(&item).is_err() {
-            self.drain()?;
-        }
-        let Thing::Batch { batch, .. } = &thing else {
-            return Ok(());
-        };
-        let written = self
-            .queue
-            .has_room_for(&item)
-            .map_err(PipelineError::from)
-            .and_then(|()| Ok(self.deposit.originals.put(entry.source, &batch.originals)?))
-            .and_then(|()| Ok(self.queue.put(&item)?));
-        match written {
-            Ok(()) => {}
-            Err(error) if !self.can_be_read_again && is_lack_of_room(&error) => {
-                return self.drop_batch(batch);
-            }
-            Err(error) => return Err(error),
-        }
-        if !self.brought(thing)? {
-            let spooled = Act::BatchSpooled(BatchSpooled {
-                source: entry.source,
-                first_frame: entry.first_frame,
-                last_frame: entry.last_frame,
-                frames: entry.frames,
-                root: entry.root,
+        let (earlier, deposit) = (self.ready.take(), self.deposit);
+        let (stored, written) = std::thread::scope(|threads| {
+            let storing = earlier.map(|earlier| {
+                let spooled = spooled(&earlier);
+                threads.spawn(move || (deposit.enter(earlier, None), spooled))
             });
-            self.deposit.append(&spooled)?;
+            let written = to_item(&thing).and_then(|item| {
+                let written = self.write_down(&thing, &item)?;
+                Ok((item, written))
+            });
+            (storing.map(|storing| storing.join()), written)
+        });
+        if let Some(stored) = stored {
+            let (stored, spooled) = stored.map_err(|_| PipelineError::Stopped("storing"))?;
+            if !self.has_passed(stored)? {
+                self.deposit.append_all(spooled)?;
+            }
+        }
+        let (item, written) = written?;
+        if !written {
+            self.drain()?;
+            if !self.write_down_at_last(&thing, &item)? {
+                return Ok(());
+            }
+        }
+        if self.queue.len() == 1 && self.doubtful == 0 && self.patience.is_over() {
+            self.ready = Some(thing);
+            return Ok(());
+        }
+        if !self.brought()? {
+            self.deposit.append_all(spooled(&thing))?;
         }
         Ok(())
     }
 
+    /// Writes a batch and its originals down, if there is room for it beside what waits.
+    fn write_down(&mut self, thing: &Thing, item: &Item) -> Result<bool, PipelineError> {
+        match self.queue.has_room_for(item) {
+            Ok(()) => {}
+            Err(SpoolError::Full { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let Thing::Batch { batch, .. } = thing else {
+            return Ok(true);
+        };
+        let source = batch.entry.source;
+        let written = self.deposit.originals.put(source, &batch.originals);
+        let written = written.map_err(PipelineError::from);
+        match written.and_then(|()| Ok(self.queue.put(item)?)) {
+            Ok(()) => Ok(true),
+            // Once what is on its way has gone, there may be room.
+            Err(error) if is_lack_of_room(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Lane::write_down`], when nothing more can be waited for: what can not be read again is lost then.
+    fn write_down_at_last(&mut self, thing: &Thing, item: &Item) -> Result<bool, PipelineError> {
+        let Thing::Batch { batch, .. } = thing else {
+            return Ok(false);
+        };
+        let written = self
+            .queue
+            .has_room_for(item)
+            .map_err(PipelineError::from)
+            .and_then(|()| {
+                let source = batch.entry.source;
+                Ok(self.deposit.originals.put(source, &batch.originals)?)
+            })
+            .and_then(|()| Ok(self.queue.put(item)?));
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if !self.can_be_read_again && is_lack_of_room(&error) => {
+                self.drop_batch(batch).map(|()| false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Brings an act on its way that is true once all before it is stored.
     pub fn act(&mut self, act: Act) -> Result<(), PipelineError> {
+        self.settle()?;
         let since = self.deposit.ledger.head().size;
         self.bring(Thing::Act { act, since })
     }
@@ -175,12 +226,14 @@ impl<'a> Lane<'a> {
         dropped: u64,
     ) -> Result<(), PipelineError> {
         let dropped = dropped + self.left.dropped.counts.read;
+        self.settle()?;
         let closing = Closing::of(self.deposit, source, length, digest, dropped);
         self.bring(Thing::Closing(closing))
     }
 
     /// Asks the store again if it was away and it is time to; for sources that are quiet for long.
     pub fn retry(&mut self) -> Result<(), PipelineError> {
+        self.settle()?;
         if !self.queue.is_empty() && self.patience.is_over() {
             self.drain()?;
         }
@@ -189,6 +242,7 @@ impl<'a> Lane<'a> {
 
     /// Ends the work: a store that was away is asked a few times more; what it does not take stays in the spool.
     pub fn end(mut self) -> Result<Left, PipelineError> {
+        self.settle()?;
         let since = Stopwatch::start();
         while !self.queue.is_empty() && !self.drain()? && since.elapsed() < LAST_PATIENCE {
             std::thread::sleep(FIRST_WAIT);
@@ -207,20 +261,36 @@ impl<'a> Lane<'a> {
 
     fn bring(&mut self, thing: Thing) -> Result<(), PipelineError> {
         self.queue.put(&to_item(&thing)?)?;
-        self.brought(thing)?;
+        if self.queue.len() > 1 {
+            self.brought()?;
+        } else if self.patience.is_over() {
+            self.pass(thing)?;
+        }
         Ok(())
     }
 
-    /// Stores what was written down last; says whether all is stored.
-    fn brought(&mut self, thing: Thing) -> Result<bool, PipelineError> {
+    /// Whether something is written down and not yet being stored, although nothing stands in its way.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Stores what was written down last, if nothing else has taken it up.
+    pub(super) fn settle(&mut self) -> Result<(), PipelineError> {
+        if let Some(thing) = self.ready.take() {
+            let spooled = spooled(&thing);
+            if !self.pass(thing)? {
+                self.deposit.append_all(spooled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what waits, if it is time to; says whether all is stored.
+    fn brought(&mut self) -> Result<bool, PipelineError> {
         if !self.patience.is_over() {
             return Ok(false);
         }
-        if self.queue.len() > 1 {
-            return self.drain();
-        }
-        // Alone on its way, it need not be read back.
-        self.pass(thing)
+        self.drain()
     }
 
     /// Stores what waits, first things first; says whether nothing is left.
@@ -241,7 +311,13 @@ impl<'a> Lane<'a> {
             self.known = Some(self.deposit.entries_of(self.queue.source())?);
         }
         let known = self.known.as_deref().filter(|_| is_doubtful);
-        match self.deposit.enter(thing, known) {
+        let entered = self.deposit.enter(thing, known);
+        self.has_passed(entered)
+    }
+
+    /// Takes the first thing of the queue away if it was stored; `false` if the store is away.
+    fn has_passed(&mut self, entered: Result<(), PipelineError>) -> Result<bool, PipelineError> {
+        match entered {
             Ok(()) => {}
             Err(PipelineError::Store(error)) if self.deposit.store.may_be_waited_for(&error) => {
                 self.left.reason = error.to_string();
@@ -292,6 +368,21 @@ impl Patience {
         self.since = Some(Stopwatch::start());
         self.wait = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
     }
+}
+
+/// What the ledger is told of a batch that waits.
+fn spooled(thing: &Thing) -> Option<Act> {
+    let Thing::Batch { batch, .. } = thing else {
+        return None;
+    };
+    let entry = &batch.entry;
+    Some(Act::BatchSpooled(BatchSpooled {
+        source: entry.source,
+        first_frame: entry.first_frame,
+        last_frame: entry.last_frame,
+        frames: entry.frames,
+        root: entry.root,
+    }))
 }
 
 /// Whether the spool's bound or its disk refused.
