@@ -150,6 +150,10 @@ fn batches(
         while ends.next_if(|end| *end < place.frame).is_some() {
             new = true;
         }
+        if ends.peek().is_none() {
+            // A last line without its end is not stored, but waits for it.
+            return Ok(());
+        }
         if std::mem::take(&mut new) {
             for (_, batches) in batches.values_mut() {
                 batches.push(Vec::new());

@@ -53,6 +53,8 @@ pub struct Prepared {
     pub counts: Counts,
     /// How many flows it has, of a capture.
     pub flows: u64,
+    /// How many bytes of each table the batch before had: the next has about as many.
+    room: BTreeMap<&'static str, usize>,
 }
 
 /// A source while it is read.
@@ -92,6 +94,33 @@ impl Prepared {
             import: None,
             counts: Counts::default(),
             flows: 0,
+            room: BTreeMap::new(),
+        }
+    }
+
+    /// An empty batch that comes after another of its source.
+    pub fn after(source: &OpenSource, earlier: &Prepared) -> Self {
+        let rows = earlier.rows.iter();
+        Prepared {
+            room: rows.map(|(name, (_, rows))| (*name, rows.len())).collect(),
+            ..Prepared::of(source)
+        }
+    }
+
+    /// A batch as it was when it was written down.
+    pub(super) fn written_down(
+        entry: BatchIngested,
+        rows: BTreeMap<&'static str, (&'static Table, Vec<u8>)>,
+        import: Option<String>,
+    ) -> Self {
+        Prepared {
+            entry,
+            rows,
+            originals: Batch::default(),
+            import,
+            counts: Counts::default(),
+            flows: 0,
+            room: BTreeMap::new(),
         }
     }
 
@@ -119,7 +148,10 @@ impl Prepared {
         let rows = &mut self
             .rows
             .entry(table.name)
-            .or_insert_with(|| (table, Vec::new()))
+            .or_insert_with(|| {
+                let room = self.room.get(table.name).copied().unwrap_or_default();
+                (table, Vec::with_capacity(room))
+            })
             .1;
         let mut encoder = RowBinary::onto(std::mem::take(rows), names);
         encoder.row(place, record);

@@ -47,8 +47,8 @@ pub struct LogReading<'a> {
     pub lines: Lines,
 }
 
-/// How many blocks make a batch: about eight megabytes of a log.
-const BLOCKS_IN_A_BATCH: u64 = 32;
+/// How many blocks make a batch: about sixteen megabytes of a log.
+const BLOCKS_IN_A_BATCH: u64 = 64;
 
 /// How many batches may wait between two threads.
 const WAITING: usize = 2;
@@ -450,8 +450,10 @@ impl<'a> BatchMaker<'a> {
 
     /// Ends the batch and sends it on; `false` if nobody takes it any more.
     fn send(&mut self, out: &Sender<Prepared>) -> Result<bool, PipelineError> {
-        let mut batch = std::mem::replace(&mut self.batch, Prepared::of(self.source));
-        batch.originals = std::mem::take(&mut self.originals);
+        let next = Prepared::after(self.source, &self.batch);
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        let next = Batch::with_room_of(&self.originals);
+        batch.originals = std::mem::replace(&mut self.originals, next);
         let counts = std::mem::take(&mut self.counts);
         let past = IgnoreReason::PastRetention.as_str();
         if counts.reasons.contains_key(past) && counts.stored + counts.rejected == 0 {

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Act, BatchIngested, Digest};
-use crate::record::{Counts, SourceId, SourceKind, Timestamp};
-use crate::store::originals::Batch;
+use crate::record::{SourceId, SourceKind, Timestamp};
 use crate::store::spool::Item;
 
 use super::PipelineError;
@@ -156,14 +155,7 @@ pub(super) fn of_item(item: &Item) -> Option<Thing> {
         rows.insert(table.name, (table, own.to_vec()));
         rest = others;
     }
-    let batch = Prepared {
-        entry: head.entry,
-        rows,
-        originals: Batch::default(),
-        import: head.import,
-        counts: Counts::default(),
-        flows: 0,
-    };
+    let batch = Prepared::written_down(head.entry, rows, head.import);
     rest.is_empty().then_some(Thing::Batch {
         batch,
         since: head.since,

@@ -61,6 +61,15 @@ pub enum OriginalsError {
 }
 
 impl Batch {
+    /// An empty batch with room for as much as another holds: of one source, one is about as large as the next.
+    pub fn with_room_of(other: &Batch) -> Self {
+        Batch {
+            index: Vec::with_capacity(other.index.len()),
+            bytes: Vec::with_capacity(other.bytes.len()),
+            ..Batch::default()
+        }
+    }
+
     /// Adds the next frame.
     pub fn push(&mut self, frame: u64, offset: u64, bytes: &[u8]) {
         self.first.get_or_insert(frame);
