@@ -185,7 +185,9 @@ CREATE TABLE IF NOT EXISTS sign_ins
     realm LowCardinality(String) CODEC(ZSTD(1)),
     basis LowCardinality(String) CODEC(ZSTD(1)),
     INDEX by_account account_token TYPE bloom_filter GRANULARITY 1,
-    INDEX by_mac mac TYPE bloom_filter GRANULARITY 1
+    INDEX by_mac mac TYPE bloom_filter GRANULARITY 1,
+    INDEX by_session session TYPE bloom_filter GRANULARITY 1,
+    INDEX by_event event TYPE set(16) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
