@@ -129,7 +129,7 @@ impl Writer {
         let Some(first) = open.first else {
             return false;
         };
-        let is_long = |most: u64| open.bytes + length > most;
+        let is_long = |most: u64| open.bytes + length + LAST_BLOCK > most;
         let is_old = |most: u64| {
             let most = i64::try_from(most.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
             time.micros_since(first) >= most
@@ -226,6 +226,9 @@ impl Block {
         self.0.resize(self.0.len().next_multiple_of(4), 0);
     }
 }
+
+/// How long the block is that ends each file.
+const LAST_BLOCK: u64 = 64;
 
 /// Microseconds in two words, the upper first.
 fn halves(time: Timestamp) -> (u32, u32) {
@@ -351,6 +354,13 @@ mod tests {
         by_time
             .close(packet(0, 60, &[]).time, Drops::default())
             .unwrap();
+        let length = |number| {
+            numbered(&options(None, None).path, number)
+                .metadata()
+                .unwrap()
+                .len()
+        };
+        assert!((1..=3).all(|number| length(number) <= 400), "{}", length(1));
         let frames: Vec<usize> = (1..=5)
             .map(|number| read(&numbered(&options(None, None).path, number)))
             .map(|said| said.iter().filter(|line| !line.starts_with("time")).count())

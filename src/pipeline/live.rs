@@ -54,6 +54,10 @@ pub struct Live {
     time: Time,
     watch: Watch,
     begun: Timestamp,
+    /// When it was told to stop: what came until then is read.
+    until: Option<Timestamp>,
+    /// There is nothing more to be read.
+    is_over: bool,
     frames: u64,
     /// What was lost before it began, since then, and until the last batch.
     before: Drops,
@@ -126,6 +130,8 @@ impl Live {
                 said_at: 0,
             },
             begun,
+            until: None,
+            is_over: false,
             frames: 0,
             drops: Drops::default(),
             entered: Drops::default(),
@@ -138,15 +144,16 @@ impl Live {
         match self.pace() {
             Pace::Go => {}
             Pace::Store => return Next::Nothing { store: true },
-            Pace::Stop => {
-                self.keeping.close(self.time.now(), self.drops);
-                return Next::End;
-            }
+            Pace::Stop => return self.close(),
         }
         let before_the_wait = self.device.may_wait().then(clock::now);
         match self.device.look() {
             Ok(Look::Step(Step::Packet(packet))) => {
                 if packet.time < self.begun {
+                    return Next::Nothing { store: false };
+                }
+                if self.until.is_some_and(|until| packet.time > until) {
+                    self.is_over = true;
                     return Next::Nothing { store: false };
                 }
                 if self
@@ -168,6 +175,10 @@ impl Live {
             }
             Ok(Look::Step(step)) => Next::Step(step),
             Ok(Look::Nothing) => Next::Nothing { store: false },
+            Ok(Look::Quiet) if self.until.is_some() => {
+                self.is_over = true;
+                Next::Nothing { store: false }
+            }
             Ok(Look::Quiet) => {
                 let now = before_the_wait.unwrap_or_default().plus_micros(-MARGIN);
                 match self.time.goes_on(now) {
@@ -184,9 +195,16 @@ impl Live {
             Err(error) => {
                 tracing::error!(%error, "a device can be read no more");
                 self.lost = Some(error);
-                Next::Nothing { store: true }
+                self.is_over = true;
+                Next::Nothing { store: false }
             }
         }
+    }
+
+    fn close(&mut self) -> Next<'static> {
+        self.drops = self.device.drops().since(self.before);
+        self.keeping.close(self.time.now(), self.drops);
+        Next::End
     }
 
     /// What was lost since this was asked last.
@@ -213,7 +231,7 @@ impl Live {
 
     /// Looks at the clock, but not for every frame; each second at what was lost.
     fn pace(&mut self) -> Pace {
-        if self.lost.is_some() {
+        if self.is_over {
             return Pace::Stop;
         }
         let watch = &mut self.watch;
@@ -223,9 +241,8 @@ impl Live {
         }
         let seconds = watch.since.elapsed().as_secs();
         let is_over = watch.seconds.is_some_and(|most| seconds >= most);
-        if watch.told_to_stop.is_set() || is_over {
-            self.drops = self.device.drops().since(self.before);
-            return Pace::Stop;
+        if (watch.told_to_stop.is_set() || is_over) && self.until.is_none() {
+            self.until = Some(clock::now());
         }
         if seconds > watch.looked_at {
             watch.looked_at = seconds;
