@@ -30,6 +30,7 @@ mod room;
 mod secret;
 mod server;
 mod stories;
+mod sums;
 mod terminal;
 mod typed_in;
 mod wire;
