@@ -35,6 +35,10 @@ for task in "$@"; do
         tool minisign minisign
         tool age age
         tool openssl openssl
+        # Frames over a pair of interfaces in a network of their own.
+        tool tcpreplay tcpreplay
+        PATH="$PATH:/usr/sbin:/sbin" tool ip iproute2
+        tool unshare util-linux
         # ClickHouse's own client for Node is among those who judge the store's front.
         tool node nodejs
         tool npm npm

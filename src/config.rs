@@ -213,6 +213,12 @@ pub struct CaptureConfig {
     pub apart_by_vlan: bool,
     /// Whether packets of different tunnels, by their names and keys, are different flows.
     pub apart_by_tunnel: bool,
+    /// The size of the kernel's ring for frames of a device that were not read yet, in MiB; of each, if there are several.
+    pub ring_mib: u32,
+    /// How many rings, each with a thread of its own, share a device's frames.
+    pub rings: u32,
+    /// The user that a capture off a device goes on as once the device is open, if it was begun by root.
+    pub user: Option<String>,
     /// What is kept of what was said: nothing beyond host and server names, or everything.
     pub content: ContentPolicy,
     /// Why content may be kept; demanded for `content = "full"`, and recorded in the ledger.
@@ -366,6 +372,9 @@ impl Default for CaptureConfig {
             idle_timeout_seconds: 300,
             apart_by_vlan: false,
             apart_by_tunnel: false,
+            ring_mib: 64,
+            rings: 1,
+            user: None,
             content: ContentPolicy::Names,
             legal_basis: None,
         }

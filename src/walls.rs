@@ -84,8 +84,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&[&str], &[&str], &str)] = &[
     (
         &["unsafe"],
-        &["store/engine/ffi.rs"],
-        "the engine's C functions are the only ones that are called",
+        &["store/engine/ffi.rs", "capture/ring.rs"],
+        "the engine's C functions and one option of a packet socket are all that is called",
     ),
     (
         &["print!", "println!", "eprint!", "eprintln!", "dbg!"],

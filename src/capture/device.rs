@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use pcap::{Active, Capture};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::ring::{self, Group};
 use super::{CaptureError, Step};
 use crate::record::{Packet, Timestamp};
 
@@ -13,11 +14,13 @@ use crate::record::{Packet, Timestamp};
 pub struct DeviceOptions {
     /// How many bytes of each frame are kept.
     pub snaplen: u32,
-    /// The size of the kernel's ring.
-    pub buffer_bytes: u32,
-    /// A filter in libpcap's language.
-    pub filter: Option<String>,
-    /// How long [`Device::next_step`] waits for a frame, in milliseconds.
+    /// The size of the kernel's ring, of each if there are several.
+    pub ring_bytes: u32,
+    /// How many rings share the device's frames, each for a thread of its own.
+    pub rings: usize,
+    /// A filter in libpcap's language that the kernel applies: what it takes out is not seen, and not counted.
+    pub kernel_filter: Option<String>,
+    /// How long [`Device::look`] waits for a frame, in milliseconds.
     pub wait_ms: u32,
 }
 
@@ -25,8 +28,9 @@ impl Default for DeviceOptions {
     fn default() -> Self {
         DeviceOptions {
             snaplen: 65_535,
-            buffer_bytes: 64 << 20,
-            filter: None,
+            ring_bytes: 64 << 20,
+            rings: 1,
+            kernel_filter: None,
             wait_ms: 100,
         }
     }
@@ -41,21 +45,66 @@ pub struct Drops {
     pub device: u64,
 }
 
-/// An open device.
+impl Drops {
+    /// Both together.
+    pub fn all(self) -> u64 {
+        self.kernel + self.device
+    }
+
+    /// What came to these since then.
+    pub fn since(self, then: Drops) -> Drops {
+        Drops {
+            kernel: self.kernel.saturating_sub(then.kernel),
+            device: self.device.saturating_sub(then.device),
+        }
+    }
+}
+
+/// What a look at a device shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Look<'a> {
+    /// A frame, or something in its place.
+    Step(Step<'a>),
+    /// Nothing for the moment: another look may wait.
+    Nothing,
+    /// It was waited for a frame, and none came: all frames that came before the wait have been seen.
+    Quiet,
+}
+
+/// An open device, or one of several rings on it.
 pub struct Device {
     name: String,
     capture: Capture<Active>,
     link_type: u16,
+    snaplen: u32,
     wait: Timespec,
     frames: u64,
+    /// The numbers that libpcap said last: 32 bits that go round.
+    told: (u32, u32),
     drops: Drops,
+    /// What the device lost is the same for all of its rings: the first one counts it.
+    is_first: bool,
     /// The last look found a frame, so that another may lie beside it and a wait would only cost a call to the kernel.
     flowing: bool,
 }
 
 impl Device {
-    /// Opens a device in promiscuous mode.
-    pub fn open(name: &str, options: &DeviceOptions) -> Result<Device, CaptureError> {
+    /// Opens a device in promiscuous mode, with as many rings as are wanted: frames of a flow go to one of them.
+    pub fn open(name: &str, options: &DeviceOptions) -> Result<Vec<Device>, CaptureError> {
+        let mut group = None;
+        let mut rings: Vec<Device> = Vec::new();
+        for _ in 0..options.rings.max(1) {
+            let mut ring = Device::open_ring(name, options)?;
+            ring.is_first = rings.is_empty();
+            if options.rings > 1 {
+                group = Some(ring.join(group)?);
+            }
+            rings.push(ring);
+        }
+        Ok(rings)
+    }
+
+    fn open_ring(name: &str, options: &DeviceOptions) -> Result<Device, CaptureError> {
         let failed = |source| CaptureError::Open {
             name: name.to_owned(),
             source,
@@ -64,13 +113,13 @@ impl Device {
             .map_err(failed)?
             .promisc(true)
             .snaplen(i32::try_from(options.snaplen).unwrap_or(i32::MAX))
-            .buffer_size(i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX))
+            .buffer_size(i32::try_from(options.ring_bytes).unwrap_or(i32::MAX))
             .timeout(100)
             .open()
             .map_err(failed)?
             .setnonblock()
             .map_err(failed)?;
-        if let Some(filter) = &options.filter {
+        if let Some(filter) = &options.kernel_filter {
             capture
                 .filter(filter, true)
                 .map_err(|source| CaptureError::Filter {
@@ -83,28 +132,57 @@ impl Device {
             name: name.to_owned(),
             capture,
             link_type: registered(link_type),
+            snaplen: options.snaplen,
             wait: Timespec {
                 tv_sec: i64::from(options.wait_ms / 1_000),
                 tv_nsec: i64::from(options.wait_ms % 1_000) * 1_000_000,
             },
             frames: 0,
+            told: (0, 0),
             drops: Drops::default(),
+            is_first: true,
             flowing: false,
         })
     }
 
-    /// The next frame; `None` when there is none now or none came in time, so that the caller can look at its clock
-    /// and ask again. Waits only when the last answer was `None`.
-    pub fn next_step(&mut self) -> Result<Option<Step<'_>>, CaptureError> {
+    fn join(&self, group: Option<Group>) -> Result<Group, CaptureError> {
+        ring::join(self.capture.as_fd(), group).map_err(|source| CaptureError::Share {
+            name: self.name.clone(),
+            source,
+        })
+    }
+
+    /// The device's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The link type of its frames.
+    pub fn link_type(&self) -> u16 {
+        self.link_type
+    }
+
+    /// How many bytes of each frame are kept.
+    pub fn snaplen(&self) -> u32 {
+        self.snaplen
+    }
+
+    /// Whether the next look will wait if there is no frame.
+    pub fn may_wait(&self) -> bool {
+        !self.flowing
+    }
+
+    /// The next frame, if there is one now or one comes in time. Waits only when the last look found none.
+    pub fn look(&mut self) -> Result<Look<'_>, CaptureError> {
         if !self.flowing && !self.is_waiting()? {
-            return Ok(None);
+            return Ok(Look::Quiet);
         }
         match self.capture.next_packet() {
             Ok(packet) => {
                 self.flowing = true;
                 self.frames += 1;
                 let seconds = Timestamp::from_seconds(packet.header.ts.tv_sec);
-                Ok(Some(Step::Packet(Packet {
+                Ok(Look::Step(Step::Packet(Packet {
                     number: self.frames,
                     time: seconds.plus_micros(packet.header.ts.tv_usec),
                     link_type: self.link_type,
@@ -114,7 +192,7 @@ impl Device {
             }
             Err(pcap::Error::TimeoutExpired | pcap::Error::NoMorePackets) => {
                 self.flowing = false;
-                Ok(None)
+                Ok(Look::Nothing)
             }
             Err(source) => Err(CaptureError::Lost {
                 name: self.name.clone(),
@@ -131,7 +209,8 @@ impl Device {
         )];
         match poll(&mut ports, Some(&self.wait)) {
             Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
+            // Told to stop, perhaps: the caller looks. A look that finds nothing is no silence.
+            Err(rustix::io::Errno::INTR) => Ok(true),
             Err(error) => Err(CaptureError::Read(error.into())),
         }
     }
@@ -139,10 +218,12 @@ impl Device {
     /// What was lost since the device was opened.
     pub fn drops(&mut self) -> Drops {
         if let Ok(stat) = self.capture.stats() {
-            self.drops = Drops {
-                kernel: u64::from(stat.dropped),
-                device: u64::from(stat.if_dropped),
-            };
+            let (kernel, device) = self.told;
+            self.told = (stat.dropped, stat.if_dropped);
+            self.drops.kernel += u64::from(stat.dropped.wrapping_sub(kernel));
+            if self.is_first {
+                self.drops.device += u64::from(stat.if_dropped.wrapping_sub(device));
+            }
         }
         self.drops
     }

@@ -34,6 +34,8 @@ pub(super) enum Found {
         /// How far back the frame begins.
         behind: usize,
     },
+    /// No frame, but how far time had come.
+    Time(Timestamp),
     /// No frame.
     Damage {
         reason: RejectReason,
@@ -92,6 +94,7 @@ impl CaptureFile {
                     bytes: self.window.passed_just_now(behind, captured),
                 })))
             }
+            Some(Found::Time(time)) => Ok(Some(Step::Time(time))),
             Some(Found::Damage {
                 reason,
                 offset,

@@ -10,7 +10,11 @@ const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+/// What a section says that the program has written: only its statistics say how far time had come without a frame, as
+/// other programs put such blocks where they like.
+pub(super) const OURS: &[u8] = b"invigil";
 /// Types that a search after damage believes.
 const KNOWN: &[u32] = &[
     SECTION,
@@ -18,7 +22,7 @@ const KNOWN: &[u32] = &[
     OLD_PACKET,
     SIMPLE_PACKET,
     4,
-    5,
+    STATISTICS,
     ENHANCED_PACKET,
     9,
     10,
@@ -36,6 +40,7 @@ const NO_LINK_TYPE: u16 = u16::MAX;
 pub(super) struct NextGeneration {
     big_endian: bool,
     interfaces: Vec<Interface>,
+    is_ours: bool,
     /// The time of the last frame that had one, for those that have none.
     last_time: Timestamp,
 }
@@ -62,6 +67,7 @@ impl NextGeneration {
         (window.rest().first_chunk::<4>()? == &SECTION.to_be_bytes()).then_some(NextGeneration {
             big_endian: false,
             interfaces: Vec::new(),
+            is_ours: false,
             last_time: Timestamp::default(),
         })
     }
@@ -102,8 +108,13 @@ impl NextGeneration {
                 continue;
             }
             let body = window.rest().get(8..wanted).unwrap_or_default();
+            let mut time = None;
             match head.kind {
-                SECTION => self.interfaces.clear(),
+                SECTION => {
+                    self.interfaces.clear();
+                    self.is_ours = self.option(body, 16, 4) == Some(OURS);
+                }
+                STATISTICS if self.is_ours => time = self.time_in(body),
                 INTERFACE => {
                     if let Some(interface) = self.interface(body)
                         && self.interfaces.len() < MOST_INTERFACES
@@ -121,6 +132,29 @@ impl NextGeneration {
                     offset,
                     length: passed,
                 }));
+            }
+            if let Some(time) = time {
+                return Ok(Some(Found::Time(time)));
+            }
+        }
+    }
+
+    /// The time of a block of statistics.
+    fn time_in(&self, body: &[u8]) -> Option<Timestamp> {
+        let interface = self.interfaces.get(self.word(body, 0)? as usize)?;
+        let ticks = u64::from(self.word(body, 4)?) << 32 | u64::from(self.word(body, 8)?);
+        Some(interface.time(ticks))
+    }
+
+    /// The value of the first option of this code, in options that begin here.
+    fn option<'a>(&self, body: &'a [u8], mut at: usize, wanted: u16) -> Option<&'a [u8]> {
+        loop {
+            let (code, length) = (self.half(body, at)?, self.half(body, at + 2)?);
+            let value = body.get(at + 4..)?.get(..usize::from(length))?;
+            match code {
+                0 => return None,
+                code if code == wanted => return Some(value),
+                _ => at += 4 + usize::from(length).next_multiple_of(4),
             }
         }
     }

@@ -6,30 +6,28 @@ use anyhow::Context as _;
 use clap::ArgGroup;
 use serde_json::json;
 
-use crate::capture::{CaptureError, Device, DeviceOptions};
 use crate::classify::ListIndex;
-use crate::clock;
 use crate::config::ContentPolicy;
 use crate::flow::MeterOptions;
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::pipeline::PipelineError;
-use crate::pipeline::capture::{
-    CaptureCounts, Pace, Packets, StoredCapture, each_record, open_file,
-};
+use crate::pipeline::capture::{CaptureCounts, Packets, StoredCapture, each_record, open_file};
 use crate::pipeline::deposit::OpenSource;
 use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
+use crate::pipeline::live::{self, Live, LiveEnd};
 use crate::pipeline::output::Kinds;
 use crate::pipeline::retention::Lines;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
-use crate::record::{SourceId, SourceKind};
+use crate::record::{Event, Place, SourceId, SourceKind};
 
 use crate::store::names::Names;
 
 use super::context::{Context, Exit, Workshop};
+use super::live::{LiveArgs, Rings, ended};
 use super::output_args::{OutputArgs, add_count};
 use super::progress::Progress;
 
@@ -37,40 +35,17 @@ use super::progress::Progress;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     group(ArgGroup::new("source").required(true).args(["read", "interface"])),
-    after_help = "Examples:\n  invigil capture -r morning.pcap.gz --to table\n  invigil capture -r - --to jsonl < morning.pcapng\n  invigil capture -r *.pcap\n  invigil capture -i eth1 --filter 'not port 22'"
+    after_help = "Examples:\n  invigil capture -r morning.pcap.gz --to table\n  invigil capture -r - --to jsonl < morning.pcapng\n  invigil capture -r *.pcap\n  invigil capture -i eth1 --filter 'not port 22'\n  invigil capture -i eth1 eth2 --rings 2 --write kept.pcapng --write-mib 1024"
 )]
 pub struct Args {
     /// Read these files (pcap or pcapng, also gzipped); `-` is standard input.
     #[arg(short, long, value_name = "FILE", num_args = 1..)]
     read: Vec<PathBuf>,
-    /// Read this device until interrupted.
-    #[arg(short, long, value_name = "DEVICE")]
-    interface: Option<String>,
-    /// Keep only what this filter lets pass, in libpcap's language; devices only.
-    #[arg(
-        long,
-        value_name = "FILTER",
-        requires = "interface",
-        conflicts_with = "read"
-    )]
-    filter: Option<String>,
-    /// Bytes kept of each frame while it is looked at; devices only.
-    #[arg(
-        long,
-        value_name = "BYTES",
-        default_value_t = 65_535,
-        value_parser = clap::value_parser!(u32).range(64..=262_144),
-        conflicts_with = "read"
-    )]
-    snaplen: u32,
-    /// Stop after so many seconds; devices only.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        requires = "interface",
-        conflicts_with = "read"
-    )]
-    seconds: Option<u64>,
+    /// Read this device, or these, until interrupted.
+    #[arg(short, long, value_name = "DEVICE", num_args = 1..)]
+    interface: Vec<String>,
+    #[command(flatten)]
+    live: LiveArgs,
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
     no_applications: bool,
@@ -82,15 +57,31 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let options = meter_options(args, context)?;
     args.output.check()?;
+    // Devices come first: until they are open and what that took is given up, there is one thread and no store.
+    let store_every = args
+        .output
+        .format(context)
+        .is_none()
+        .then_some(STORE_EVERY_SECONDS);
+    let rings = match args.interface.as_slice() {
+        [] => None,
+        devices => Some(super::live::open(
+            &args.live,
+            devices,
+            &context.config.capture,
+            store_every,
+        )?),
+    };
     if args.output.format(context).is_some() {
-        let counts = print(args, context, &options)?;
+        let mut counts = CaptureCounts::default();
+        let printed = print(args, context, &options, rings, &mut counts);
         args.output.write_counts(&counts_json(&counts))?;
         context.tell(sentence(&counts));
-        return Ok(Exit::Done);
+        return printed.map(|()| Exit::Done);
     }
     // What was stored before something failed is told too.
     let mut total = (CaptureCounts::default(), Left::default());
-    let stored = store(args, context, &options, &mut total);
+    let stored = store(args, context, &options, rings, &mut total);
     let (counts, left) = total;
     let mut json = counts_json(&counts);
     add_count(&mut json, "spooled", left.frames);
@@ -117,43 +108,80 @@ fn meter_options(args: &Args, context: &Context) -> anyhow::Result<MeterOptions>
     })
 }
 
-fn print(args: &Args, context: &Context, options: &MeterOptions) -> anyhow::Result<CaptureCounts> {
+fn print(
+    args: &Args,
+    context: &Context,
+    options: &MeterOptions,
+    rings: Option<Rings>,
+    total: &mut CaptureCounts,
+) -> anyhow::Result<()> {
     let format = args
         .output
         .format(context)
         .context("the store is no output")?;
     let lists = lists::load(&context.places.data)?;
-    let mut total = CaptureCounts::default();
     let mut output = args.output.open(
         context,
         format,
         Kinds::One("flow"),
         context.output_tokens(format)?,
     )?;
-    let mut one = |packets: &mut Packets, name: &str, source| {
-        each_record(packets, name, source, options, &lists, |place, event| {
-            output.record(place, event).map_err(PipelineError::Output)
-        })
-    };
     for path in &args.read {
         let name = InputName::of(path);
         let source = name.passing_source()?;
         let progress = Progress::of(context, &name);
         let mut packets = Packets::File(open_file(progress.open(&name)?)?);
-        total.add(&one(&mut packets, &name.to_string(), source)?);
+        let out =
+            |place, event: &Event<'_>| output.record(place, event).map_err(PipelineError::Output);
+        let name = name.to_string();
+        total.add(&each_record(
+            &mut packets,
+            &name,
+            source,
+            options,
+            &lists,
+            out,
+        )?);
     }
-    if let Some(name) = &args.interface {
-        let mut packets = device(args, name, None)?;
-        total.add(&one(&mut packets, name, SourceId(keys::random()?))?);
-    }
+    let Some(rings) = rings else {
+        return Ok(output.finish()?);
+    };
+    let told_to_stop = stop::when_told()?;
+    let rings = rings.begin(context, &told_to_stop)?;
+    let sources = rings
+        .into_iter()
+        .map(|(name, live)| Ok((name, live, SourceId(keys::random()?))));
+    let sources: anyhow::Result<Vec<_>> = sources.collect();
+    let out = |record: Option<(Place, Event<'_>)>| {
+        match record {
+            Some((place, event)) => output.record(place, &event),
+            // Nothing came for a while: who watches the output shall see what there is.
+            None => output.flush(),
+        }
+        .map_err(PipelineError::Output)
+    };
+    let ends = live::print(sources?, &told_to_stop, options, &lists, out)?;
     output.finish()?;
-    Ok(total)
+    ended(sum(ends, |counts| total.add(&counts)))
+}
+
+/// A ring's name, what it has counted, and what else there is to say of it.
+type RingEnd<C> = (String, C, LiveEnd);
+
+/// Adds up what the rings have counted; what else there is to say of them is left.
+fn sum<C>(ends: Vec<(String, C, LiveEnd)>, mut add: impl FnMut(C)) -> Vec<(String, LiveEnd)> {
+    let ends = ends.into_iter().map(|(name, counts, end)| {
+        add(counts);
+        (name, end)
+    });
+    ends.collect()
 }
 
 fn store(
     args: &Args,
     context: &Context,
     options: &MeterOptions,
+    rings: Option<Rings>,
     total: &mut (CaptureCounts, Left),
 ) -> anyhow::Result<()> {
     let workshop = context.workshop()?;
@@ -188,11 +216,10 @@ fn store(
         };
         add(stored);
     }
-    if let Some(name) = &args.interface {
-        let open = || device(args, name, Some(STORE_EVERY_SECONDS));
-        add(storing.session(SourceKind::CaptureDevice, name, open, Told::default())?);
-    }
-    Ok(())
+    let Some(rings) = rings else { return Ok(()) };
+    let rings = rings.begin(context, &told_to_stop)?;
+    let ends = storing.rings(rings, &told_to_stop)?;
+    ended(sum(ends, add))
 }
 
 /// What every capture that is stored needs.
@@ -253,6 +280,49 @@ impl Storing<'_> {
         self.packets(&resolved.source, None, open()?, name, told_to_stop)
     }
 
+    /// Stores all of the rings of devices, each as a source of its own.
+    fn rings(
+        &self,
+        rings: Vec<(String, Live)>,
+        told_to_stop: &Told,
+    ) -> anyhow::Result<Vec<RingEnd<(CaptureCounts, Left)>>> {
+        let deposit = self.workshop.deposit();
+        let nonces = self.workshop.keys.key(Purpose::Nonces);
+        let lines = Lines::of(deposit.ledger.entries()?);
+        let mut ready = Vec::new();
+        for (name, live) in rings {
+            let id = SourceId(keys::random()?);
+            let source = sources::of_session(id, SourceKind::CaptureDevice, CAPTURE_FORMAT).source;
+            let nonces = FrameNonces::new(&nonces, source.id);
+            ready.push((
+                name,
+                live,
+                source,
+                nonces,
+                self.context.names()?,
+                lines.clone(),
+            ));
+        }
+        let (options, lists) = (self.options, self.lists);
+        let stored = live::on_threads(ready, told_to_stop, |ring| {
+            let (name, live, source, nonces, mut names, lines) = ring;
+            let capture = StoredCapture {
+                source: &source,
+                options,
+                identity: None,
+                nonces,
+                lists,
+                names: &mut names,
+                told_to_stop: Told::default(),
+                lines,
+            };
+            let mut packets = Packets::Live(Box::new(live));
+            let stored = capture.store(&mut packets, &name, &deposit)?;
+            Ok((name, stored, packets.end()))
+        })?;
+        Ok(stored)
+    }
+
     fn packets(
         &mut self,
         source: &OpenSource,
@@ -276,49 +346,6 @@ impl Storing<'_> {
     }
 }
 
-/// Opens the device; it is read until the program is told to stop or the time is over.
-fn device(args: &Args, name: &str, store_every: Option<u64>) -> anyhow::Result<Packets> {
-    let options = DeviceOptions {
-        snaplen: args.snaplen,
-        filter: args.filter.clone(),
-        ..DeviceOptions::default()
-    };
-    let device = open_device(name, &options)?;
-    let told_to_stop = stop::when_told()?;
-    let since = clock::Stopwatch::start();
-    let limit = args.seconds;
-    let mut stored_at = 0;
-    let pace = move || {
-        let seconds = since.elapsed().as_secs();
-        if told_to_stop.is_set() || limit.is_some_and(|limit| seconds >= limit) {
-            return Pace::Stop;
-        }
-        if store_every.is_some_and(|every| seconds >= stored_at + every) {
-            stored_at = seconds;
-            return Pace::Store;
-        }
-        Pace::Go
-    };
-    Ok(Packets::Device {
-        device,
-        pace: Box::new(pace),
-    })
-}
-
-/// The remedy depends on what is wrong, so it is said after the reason.
-fn open_device(name: &str, options: &DeviceOptions) -> anyhow::Result<Device> {
-    Device::open(name, options).map_err(|error| {
-        let remedy = match &error {
-            CaptureError::Open { .. } => {
-                "see the devices with `ip link`; capturing needs root, or the capability cap_net_raw on the program"
-            }
-            CaptureError::Filter { .. } => "`man pcap-filter` has the language of filters",
-            _ => return anyhow::Error::new(error),
-        };
-        anyhow::anyhow!("{:#} ({remedy})", anyhow::Error::new(error))
-    })
-}
-
 fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
     let packets = &counts.packets;
     json!({
@@ -330,7 +357,9 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "bytes": packets.bytes,
         "flows": counts.flows,
         "flows_past_retention": counts.past_retention,
-        "dropped": counts.dropped,
+        "dropped": counts.dropped(),
+        "dropped_kernel": counts.drops.kernel,
+        "dropped_device": counts.drops.device,
         "evicted": counts.evicted,
         "reasons": packets.reasons,
         "damage": counts.damage,
@@ -348,8 +377,14 @@ fn sentence(counts: &CaptureCounts) -> String {
         packets.held,
         counts.flows,
         packets.bytes,
-        counts.dropped
+        counts.dropped()
     );
+    if counts.drops.all() > 0 {
+        text.push_str(&format!(
+            " (kernel {}, device {})",
+            counts.drops.kernel, counts.drops.device
+        ));
+    }
     if counts.evicted > 0 {
         text.push_str(&format!("; evicted {}", counts.evicted));
     }

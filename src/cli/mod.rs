@@ -14,6 +14,7 @@ pub mod hold;
 pub mod ingest;
 pub mod ledger;
 pub mod lists;
+pub mod live;
 mod output_args;
 mod outside;
 mod progress;

@@ -20,7 +20,7 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
-use crate::record::{Flow, IgnoreReason, Packet, RejectReason};
+use crate::record::{Flow, IgnoreReason, Packet, RejectReason, Timestamp};
 use decode::Refusal;
 use fragments::{Fragments, Placement};
 use table::Table;
@@ -124,6 +124,12 @@ impl Meter {
                 .add(&piece.packet, &piece.decoded, piece.is_portless, out);
         }
         Fate::Metered
+    }
+
+    /// Lets time go on to this moment without a frame: flows that are over by now are added to `out`. Fragments wait for
+    /// the next frame, as they do where none says that time went on.
+    pub fn tick(&mut self, time: Timestamp, out: &mut Vec<MeteredFlow>) {
+        self.table.tick(time, out);
     }
 
     /// How many flows were ended for lack of room.

@@ -34,6 +34,7 @@ pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
                     Fate::Held => metered.counts.held += 1,
                 }
             }
+            Step::Time(time) => meter.tick(time, &mut metered.flows),
             Step::Damage {
                 reason,
                 offset,

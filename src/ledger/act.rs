@@ -145,6 +145,12 @@ pub struct BatchIngested {
     pub held: u64,
     /// How many were rejected or ignored, by reason.
     pub reasons: BTreeMap<String, u64>,
+    /// Frames that the kernel lost for lack of room while the batch was read off a device.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub dropped_kernel: u64,
+    /// Frames that the device or its driver lost meanwhile.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub dropped_device: u64,
     /// The root over the batch's frames.
     pub root: Digest,
     /// What was stored of it in each table.
@@ -158,6 +164,10 @@ pub struct BatchIngested {
     pub last_time: Option<Timestamp>,
     /// The version of the program.
     pub tool_version: String,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The rows of a batch in one table, as far as they can be told from others without being kept.
@@ -220,6 +230,8 @@ impl BatchIngested {
             ignored: 0,
             held: 0,
             reasons: BTreeMap::new(),
+            dropped_kernel: 0,
+            dropped_device: 0,
             root: Digest::default(),
             rows: BTreeMap::new(),
             first_time: None,

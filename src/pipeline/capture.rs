@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::capture::{CaptureError, CaptureFile, Device, Step};
+use crate::capture::{CaptureError, CaptureFile, Drops, Step};
 use crate::classify::ListIndex;
 use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
@@ -18,6 +18,7 @@ use super::deposit::{Deposit, OpenSource, Prepared};
 use super::ingest::deposit_all;
 use super::input::{Identity, Opened};
 use super::lane::Left;
+use super::live::{Live, LiveEnd};
 use super::retention::Lines;
 use super::stop::Told;
 
@@ -35,23 +36,20 @@ pub struct CaptureCounts {
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
     pub damage: BTreeMap<&'static str, u64>,
     /// Packets lost by the kernel and the device for lack of room.
-    pub dropped: u64,
+    pub drops: Drops,
+    /// Packets that were read and then lost, since the store was away and the spool was full.
+    pub lost_in_spool: u64,
 }
 
 /// A source of steps: a file, or a device until it is told to stop.
 pub enum Packets {
     /// A file.
     File(CaptureFile),
-    /// A device, and what sets its pace.
-    Device {
-        /// The device.
-        device: Device,
-        /// Asked before each packet, and several times a second when none comes.
-        pace: Box<dyn FnMut() -> Pace + Send>,
-    },
+    /// A device, or a ring of one, until it is told to stop.
+    Live(Box<Live>),
 }
 
-/// What a capture off a device shall do now.
+/// What a source that does not end by itself shall do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Read on.
@@ -63,8 +61,10 @@ pub enum Pace {
 }
 
 /// What comes next.
-enum Next<'a> {
+pub(super) enum Next<'a> {
     Step(Step<'a>),
+    /// A frame of this length on the wire that the operator's filter took out.
+    Filtered(u32),
     /// Nothing for the moment; store what there is if `store` says so.
     Nothing {
         store: bool,
@@ -103,6 +103,8 @@ pub fn each_record(
         {
             Next::End => break,
             Next::Nothing { .. } => {}
+            Next::Filtered(length) => counts.filtered(length),
+            Next::Step(Step::Time(time)) => meter.tick(time, &mut flows),
             Next::Step(Step::Packet(packet)) => {
                 let fate = meter.packet(&packet, &mut flows);
                 if let Some(reject) = counts.packet(&packet, fate) {
@@ -122,7 +124,7 @@ pub fn each_record(
     }
     meter.finish(&mut flows);
     hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
-    counts.dropped = packets.dropped();
+    counts.drops = packets.drops();
     counts.evicted = meter.evicted();
     counts.packets.check()?;
     Ok(counts)
@@ -176,11 +178,11 @@ impl StoredCapture<'_> {
                 .map_or((counts.packets.bytes, [0; 32]), |known| {
                     (known.length, known.digest)
                 });
-            lane.close(self.source, length, digest, counts.dropped)?;
+            lane.close(self.source, length, digest, counts.drops.all())?;
             let left = lane.end()?;
             left.dropped.out_of(&mut counts.packets);
             counts.flows -= left.dropped.flows.min(counts.flows);
-            counts.dropped += left.dropped.counts.read;
+            counts.lost_in_spool += left.dropped.counts.read;
             counts.packets.check()?;
             Ok((counts, left))
         })
@@ -209,9 +211,18 @@ impl StoredCapture<'_> {
             {
                 Next::End => break,
                 Next::Nothing { store } => {
+                    batch.lost(packets.lost_since());
                     if store && !batch.send(self.names, &mut total, None, out)? {
                         return Ok(total);
                     }
+                }
+                Next::Filtered(length) => batch.counts.filtered(length),
+                Next::Step(Step::Time(time)) => {
+                    meter.tick(time, &mut flows);
+                    if last < stored_up_to {
+                        flows.clear();
+                    }
+                    batch.flows(&mut flows, self.lists, &self.lines, self.names);
                 }
                 Next::Step(Step::Packet(packet)) => {
                     last = packet.number;
@@ -250,7 +261,8 @@ impl StoredCapture<'_> {
         if last > stored_up_to {
             batch.flows(&mut flows, self.lists, &self.lines, self.names);
         }
-        total.dropped = packets.dropped();
+        batch.lost(packets.lost_since());
+        total.drops = packets.drops();
         total.evicted = meter.evicted();
         batch.send(self.names, &mut total, self.identity, out)?;
         total.packets.check()?;
@@ -293,6 +305,12 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Notes what was lost while it was made.
+    fn lost(&mut self, drops: Drops) {
+        self.prepared.entry.dropped_kernel += drops.kernel;
+        self.prepared.entry.dropped_device += drops.device;
+    }
+
     fn flows(
         &mut self,
         flows: &mut Vec<MeteredFlow>,
@@ -321,18 +339,20 @@ impl<'a> Batch<'a> {
         whole: Option<&Identity>,
         out: &Sender<Prepared>,
     ) -> Result<bool, PipelineError> {
-        let mut prepared = std::mem::replace(&mut self.prepared, Prepared::of(self.source));
         let counts = std::mem::take(&mut self.counts);
         total.add(&counts);
-        if counts.packets.read == 0 && prepared.rows.is_empty() {
+        let entry = &self.prepared.entry;
+        let nothing_lost = entry.dropped_kernel == 0 && entry.dropped_device == 0;
+        if counts.packets.read == 0 && self.prepared.rows.is_empty() && nothing_lost {
             return Ok(true);
         }
+        let mut prepared = std::mem::replace(&mut self.prepared, Prepared::of(self.source));
         if let Some(whole) = whole {
             prepared.entry.length = whole.length;
             prepared.entry.prefix_digest = Digest(whole.digest);
         }
-        if counts.packets.read == 0 {
-            // It holds what stands after the last packet, and no packet: an empty range after it.
+        if prepared.entry.frames == 0 {
+            // It holds what stands after the last packet, and no packet that is counted: an empty range after it.
             prepared.entry.first_frame = self.last + 1;
             prepared.entry.last_frame = self.last;
         }
@@ -350,7 +370,9 @@ impl CaptureCounts {
         self.packets.add(&other.packets);
         self.flows += other.flows;
         self.past_retention += other.past_retention;
-        self.dropped += other.dropped;
+        self.drops.kernel += other.drops.kernel;
+        self.drops.device += other.drops.device;
+        self.lost_in_spool += other.lost_in_spool;
         self.evicted += other.evicted;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
@@ -377,6 +399,18 @@ impl CaptureCounts {
             }
         }
         None
+    }
+
+    /// All packets that were lost for lack of room, wherever it lacked.
+    pub fn dropped(&self) -> u64 {
+        self.drops.all() + self.lost_in_spool
+    }
+
+    /// Counts a packet that the filter took out: it has no number, as it is not among the frames of the source.
+    fn filtered(&mut self, wire_length: u32) {
+        self.packets.read += 1;
+        self.packets.bytes += u64::from(wire_length);
+        self.packets.ignore(IgnoreReason::Filtered);
     }
 
     /// Counts a packet that an earlier run has stored.
@@ -418,23 +452,30 @@ impl Packets {
     fn next(&mut self) -> Result<Next<'_>, CaptureError> {
         match self {
             Packets::File(file) => Ok(file.next_step()?.map_or(Next::End, Next::Step)),
-            Packets::Device { device, pace } => match pace() {
-                Pace::Stop => Ok(Next::End),
-                Pace::Store => Ok(Next::Nothing { store: true }),
-                Pace::Go => Ok(device
-                    .next_step()?
-                    .map_or(Next::Nothing { store: false }, Next::Step)),
-            },
+            Packets::Live(live) => Ok(live.next()),
         }
     }
 
-    fn dropped(&mut self) -> u64 {
+    /// What there is to say of a device at its end; nothing of a file.
+    pub fn end(self) -> LiveEnd {
         match self {
-            Packets::File(_) => 0,
-            Packets::Device { device, .. } => {
-                let drops = device.drops();
-                drops.kernel + drops.device
-            }
+            Packets::File(_) => LiveEnd::default(),
+            Packets::Live(live) => live.end(),
+        }
+    }
+
+    /// What was lost since this was asked last.
+    fn lost_since(&mut self) -> Drops {
+        match self {
+            Packets::File(_) => Drops::default(),
+            Packets::Live(live) => live.lost_since(),
+        }
+    }
+
+    fn drops(&self) -> Drops {
+        match self {
+            Packets::File(_) => Drops::default(),
+            Packets::Live(live) => live.drops(),
         }
     }
 }

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{Act, BatchIngested, Entry, Ledger, RowsOf, SourceClosed, SourceOpened};
+use crate::ledger::{
+    Act, BatchIngested, Digest, Entry, Ledger, RowsOf, SourceClosed, SourceOpened,
+};
 use crate::record::{
     Counts, Event, IgnoreReason, Place, Record, RejectReason, RowBinary, SourceId, SourceKind,
     SourceLine, Table, Timestamp, Tokens,
@@ -283,7 +285,8 @@ impl Deposit<'_> {
             );
             if entry.frames == 0 {
                 // What stands after the last packet of a capture, which may break off at one byte today and another tomorrow.
-                token.push_str(&format!(":{}", entry.length));
+                // A device that is quiet for long has several of them after the same packet.
+                token.push_str(&format!(":{}:{}", entry.length, Digest::of(&[&rows])));
             }
             let presence = match may_be_there {
                 true => store.presence(table, entry.source, &rows, &token)?,

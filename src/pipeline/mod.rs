@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod input;
 pub mod lane;
 pub mod lists;
+pub mod live;
 pub mod mend;
 pub mod output;
 pub mod registers;
@@ -39,6 +40,14 @@ pub enum PipelineError {
         name: String,
         /// Why.
         source: crate::capture::CaptureError,
+    },
+    /// Frames can not be kept.
+    #[error("cannot keep frames in {path}")]
+    Keep {
+        /// Where.
+        path: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// A socket can not be read.
     #[error("cannot read flow exports from the network")]

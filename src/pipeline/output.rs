@@ -90,6 +90,14 @@ impl<'w, T: Tokens> Output<'w, T> {
         }
     }
 
+    /// What was written reaches the stream, for whoever watches it; a folder's files are written when they are full.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Stream(stream) => stream.flush(),
+            Target::Folder(_) => Ok(()),
+        }
+    }
+
     /// Ends the output: closes the JSON array, writes out what waits.
     pub fn finish(mut self) -> io::Result<()> {
         if self.format == OutputFormat::Json

@@ -15,6 +15,11 @@ impl Told {
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Tells it, as a part of the work that can not go on does.
+    pub fn tell(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// From now on, SIGINT and SIGTERM ask the work to end cleanly instead of ending the program.
@@ -40,7 +45,7 @@ pub fn when_told() -> io::Result<Told> {
                 _ = terminate.recv() => {}
             }
         });
-        flag.0.store(true, Ordering::Relaxed);
+        flag.tell();
     });
     Ok(told)
 }

@@ -57,6 +57,8 @@ words! {
         Unfinished = "unfinished",
         /// Older than what retention has deleted: it does not come back.
         PastRetention = "past_retention",
+        /// The filter of the capture took it out (`capture -i ... --filter`).
+        Filtered = "filtered",
         /// A link type that is not decoded.
         LinkType = "link_type",
         /// A frame that carries no IP.
@@ -77,5 +79,27 @@ record! {
         offset: u64, Local, Captured;
         /// How long it is, in bytes.
         length: u32, Local, Captured;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_explains_each_reason_and_no_other() {
+        let manual = include_str!("../../CAPTURE.md");
+        let table = |head: &str| -> Vec<&str> {
+            let (_, after) = manual.split_once(&format!("\n| {head} |")).unwrap();
+            let rows = after
+                .lines()
+                .skip(2)
+                .take_while(|line| line.starts_with('|'));
+            rows.map(|line| line.split('`').nth(1).unwrap()).collect()
+        };
+        let words: Vec<&str> = RejectReason::ALL.iter().map(|one| one.as_str()).collect();
+        assert_eq!(table("rejected"), words);
+        let words: Vec<&str> = IgnoreReason::ALL.iter().map(|one| one.as_str()).collect();
+        assert_eq!(table("ignored"), words);
     }
 }

@@ -104,6 +104,7 @@ impl Exports {
             Exports::File(file) => Ok(file.next(source)?),
             Exports::Capture(capture) => match capture.next_step() {
                 Ok(None) => Ok(Next::End),
+                Ok(Some(Step::Time(_))) => Ok(Next::Nothing { store: false }),
                 Ok(Some(Step::Damage {
                     reason,
                     offset,
