@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::capture::{CaptureError, CaptureFile, Drops, Step};
 use crate::classify::ListIndex;
@@ -15,12 +15,12 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
-use super::ingest::deposit_all;
 use super::input::{Identity, Opened};
 use super::lane::Left;
 use super::live::{Live, LiveEnd};
 use super::retention::Lines;
 use super::stop::Told;
+use super::storing::beside_storing;
 
 /// What became of the packets of a capture.
 #[derive(Clone, Debug, Default)]
@@ -74,9 +74,6 @@ pub(super) enum Next<'a> {
 
 /// How many packets make a batch of a file.
 const PACKETS_IN_A_BATCH: u64 = 200_000;
-
-/// How many batches may wait to be stored.
-const WAITING: usize = 2;
 
 /// Opens a file of packets.
 pub fn open_file(input: Opened) -> Result<CaptureFile, PipelineError> {
@@ -163,29 +160,22 @@ impl StoredCapture<'_> {
         deposit: &Deposit<'_>,
     ) -> Result<(CaptureCounts, Left), PipelineError> {
         deposit.open(self.source, name)?;
-        let (to_store, batches) = bounded::<Prepared>(WAITING);
-        std::thread::scope(|threads| {
-            let source = self.source;
-            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
-            let made = self.meter(packets, name, &to_store);
-            drop(to_store);
-            let mut lane = storer
-                .join()
-                .map_err(|_| PipelineError::Stopped("storing"))??;
-            let mut counts = made?;
-            let (length, digest) = self
-                .identity
-                .map_or((counts.packets.bytes, [0; 32]), |known| {
-                    (known.length, known.digest)
-                });
-            lane.close(self.source, length, digest, counts.drops.all())?;
-            let left = lane.end()?;
-            left.dropped.out_of(&mut counts.packets);
-            counts.flows -= left.dropped.flows.min(counts.flows);
-            counts.lost_in_spool += left.dropped.counts.read;
-            counts.packets.check()?;
-            Ok((counts, left))
-        })
+        let source = self.source;
+        let (mut counts, mut lane) = beside_storing(deposit, source, None, |to_store| {
+            self.meter(packets, name, to_store)
+        })?;
+        let (length, digest) = self
+            .identity
+            .map_or((counts.packets.bytes, [0; 32]), |known| {
+                (known.length, known.digest)
+            });
+        lane.close(source, length, digest, counts.drops.all())?;
+        let left = lane.end()?;
+        left.dropped.out_of(&mut counts.packets);
+        counts.flows -= left.dropped.flows.min(counts.flows);
+        counts.lost_in_spool += left.dropped.counts.read;
+        counts.packets.check()?;
+        Ok((counts, left))
     }
 
     fn meter(

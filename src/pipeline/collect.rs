@@ -8,7 +8,7 @@ mod datagrams;
 
 use std::collections::BTreeMap;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::classify::ListIndex;
 use crate::flow::export::{
@@ -20,10 +20,10 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
-use super::ingest::deposit_all;
 use super::input::Identity;
 use super::lane::Left;
 use super::stop::Told;
+use super::storing::beside_storing;
 use batch::Batch;
 use datagrams::Next;
 
@@ -34,9 +34,6 @@ pub const EXPORT_FORMAT: &str = "flow_export";
 
 /// How many frames make a batch.
 const FRAMES_IN_A_BATCH: u64 = 5_000;
-
-/// How many batches may wait to be stored.
-const WAITING: usize = 2;
 
 /// What became of exports.
 #[derive(Clone, Debug, Default)]
@@ -213,28 +210,21 @@ impl StoredExports<'_> {
         deposit: &Deposit<'_>,
     ) -> Result<(CollectCounts, Left), PipelineError> {
         deposit.open(self.source, name)?;
-        let (to_store, batches) = bounded::<Prepared>(WAITING);
-        std::thread::scope(|threads| {
-            let source = self.source;
-            let storer = threads.spawn(move || deposit_all(deposit, source, None, &batches));
-            let made = self.collect(exports, name, collecting, &to_store);
-            drop(to_store);
-            let mut lane = storer
-                .join()
-                .map_err(|_| PipelineError::Stopped("storing"))??;
-            let mut counts = made?;
-            let (length, digest) = self
-                .identity
-                .map_or((counts.records.bytes, [0; 32]), |known| {
-                    (known.length, known.digest)
-                });
-            lane.close(self.source, length, digest, counts.dropped)?;
-            let left = lane.end()?;
-            left.dropped.out_of(&mut counts.records);
-            counts.dropped += left.dropped.counts.read;
-            counts.records.check()?;
-            Ok((counts, left))
-        })
+        let source = self.source;
+        let (mut counts, mut lane) = beside_storing(deposit, source, None, |to_store| {
+            self.collect(exports, name, collecting, to_store)
+        })?;
+        let (length, digest) = self
+            .identity
+            .map_or((counts.records.bytes, [0; 32]), |known| {
+                (known.length, known.digest)
+            });
+        lane.close(source, length, digest, counts.dropped)?;
+        let left = lane.end()?;
+        left.dropped.out_of(&mut counts.records);
+        counts.dropped += left.dropped.counts.read;
+        counts.records.check()?;
+        Ok((counts, left))
     }
 
     fn collect(

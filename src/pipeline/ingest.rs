@@ -8,10 +8,8 @@
 //! unfinished, and read once it is whole: half a line is another line, and a line that is stored twice is counted twice.
 //! A stream does not come back, so its last line is read as it is.
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::Read;
-use std::time::Duration;
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::classify::ListIndex;
 use crate::ledger::{Digest, FrameNonces, FrameTree};
@@ -28,9 +26,10 @@ use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
 use super::input::Opened;
-use super::lane::{Lane, Left};
+use super::lane::Left;
 use super::retention::Lines;
 use super::stop::Told;
+use super::storing::{WAITING, beside_storing};
 use super::trail::Trail;
 
 /// How a log is read.
@@ -49,9 +48,6 @@ pub struct LogReading<'a> {
 
 /// How many blocks make a batch: about sixteen megabytes of a log.
 const BLOCKS_IN_A_BATCH: u64 = 64;
-
-/// How many batches may wait between two threads.
-const WAITING: usize = 2;
 
 impl LogReading<'_> {
     /// Reads a log and hands each record to `out`, in the order of the log.
@@ -112,25 +108,21 @@ impl LogReading<'_> {
         deposit: &Deposit<'_>,
     ) -> Result<(Counts, Left), PipelineError> {
         let (to_read, blocks) = bounded::<Piece>(WAITING);
-        let (to_store, batches) = bounded::<Prepared>(WAITING);
         let framing = self.format.framing();
         let may_grow = source.kind == SourceKind::LogFile;
         let name = input.name.to_string();
         std::thread::scope(|threads| {
             let cutter = threads.spawn(move || cut(input, framing, may_grow, &to_read));
-            let storer = threads.spawn(move || deposit_all(deposit, source, Some(&name), &batches));
             let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces);
-            let made = maker.run(&blocks, &to_store);
-            // The channels are closed first, so that neither thread waits for one that has stopped.
+            let stored = beside_storing(deposit, source, Some(&name), |to_store| {
+                maker.run(&blocks, to_store)
+            });
+            // Closed first, so that the cutter does not wait for one that has stopped.
             drop(blocks);
-            drop(to_store);
-            let mut lane = storer
-                .join()
-                .map_err(|_| PipelineError::Stopped("storing"))??;
+            let ((), mut lane) = stored?;
             let end = cutter
                 .join()
                 .map_err(|_| PipelineError::Stopped("reading"))??;
-            made?;
             let (mut counts, nothing_new) = (maker.total, !maker.sent);
             counts.check()?;
             // What ended there before has not ended again, and of what has not begun there is nothing to say.
@@ -279,42 +271,6 @@ fn cut(
     }
     Ok(known)
 }
-
-/// Opens the source with its first batch, if it has a name to be opened with: of a file without a whole line there is
-/// nothing to enter.
-pub(super) fn deposit_all<'d>(
-    deposit: &'d Deposit<'d>,
-    source: &OpenSource,
-    name: Option<&str>,
-    batches: &Receiver<Prepared>,
-) -> Result<Lane<'d>, PipelineError> {
-    let mut lane = deposit.lane(source)?;
-    let mut name = name;
-    loop {
-        // What is written down is stored while the next batch is packed, if that is about to come; else at once.
-        let patience = if lane.is_ready() {
-            A_MOMENT
-        } else {
-            BETWEEN_RETRIES
-        };
-        match batches.recv_timeout(patience) {
-            Ok(batch) => {
-                if let Some(name) = name.take() {
-                    deposit.open(source, name)?;
-                }
-                lane.batch(batch)?;
-            }
-            Err(RecvTimeoutError::Timeout) => lane.retry()?,
-            Err(RecvTimeoutError::Disconnected) => return Ok(lane),
-        }
-    }
-}
-
-/// How often a quiet source looks whether a store that was away is back.
-pub(super) const BETWEEN_RETRIES: Duration = Duration::from_secs(1);
-
-/// How long a batch that is written down waits for another in whose company it is stored.
-const A_MOMENT: Duration = Duration::from_millis(5);
 
 /// Makes batches of blocks.
 struct BatchMaker<'a> {

@@ -19,6 +19,7 @@ pub mod registers;
 pub mod retention;
 pub mod sources;
 pub mod stop;
+mod storing;
 pub mod trail;
 mod way;
 
