@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_manual_explains_each_reason_and_no_other() {
-        let manual = include_str!("../../CAPTURE.md");
+        let manual = include_str!("../capture/README.md");
         let table = |head: &str| -> Vec<&str> {
             let (_, after) = manual.split_once(&format!("\n| {head} |")).unwrap();
             let rows = after
