@@ -25,6 +25,12 @@ enum Action {
     Status,
     /// Bring the schema up to date. Every command does this too; twice does no harm.
     Migrate,
+    /// Print the schema, for a server or a cluster on which somebody else makes it.
+    Schema {
+        /// For a cluster of this name: events replicated and shared out by address, the rest on every node.
+        #[arg(long, value_name = "NAME")]
+        cluster: Option<String>,
+    },
     /// Keep the engine up for other commands, until interrupted.
     Serve {
         /// Answer at this address too, such as 127.0.0.1:8123, for tools that speak ClickHouse's HTTP interface and
@@ -74,6 +80,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             context.tell("the schema is up to date");
             Ok(Exit::Done)
         }
+        Action::Schema { cluster } => schema(cluster.as_deref(), context),
         Action::Serve {
             listen,
             key_file,
@@ -92,6 +99,21 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         Action::Replay => replay(context),
         Action::Engine => engine(context),
     }
+}
+
+fn schema(cluster: Option<&str>, context: &Context) -> anyhow::Result<Exit> {
+    let statements = match cluster {
+        None => crate::store::for_server(),
+        Some(name) => crate::store::for_cluster(name).ok_or_else(|| {
+            anyhow::anyhow!(
+                "a cluster's name has letters, digits, - and _, as in the server's remote_servers"
+            )
+        })?,
+    };
+    for statement in statements {
+        context.print_line(format!("{statement};\n"))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn status(context: &Context) -> anyhow::Result<Exit> {

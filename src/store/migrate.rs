@@ -186,7 +186,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const MIGRATIONS: Sql = Sql::embedded(
+pub(super) const MIGRATIONS: Sql = Sql::embedded(
     "schema/migrations",
     include_str!("../../queries/store/schema_migrations.sql"),
 );

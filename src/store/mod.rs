@@ -15,6 +15,7 @@
 mod allow;
 pub mod backup;
 mod client;
+mod cluster;
 mod cover;
 mod drift;
 mod engine;
@@ -55,6 +56,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 pub use allow::{Content, Refused};
+pub use cluster::{for_cluster, for_server};
 pub use cover::{Cover, Covered, meets};
 pub use drift::Drift;
 pub use engine::{EngineError, LIBRARY_VERSION};
