@@ -21,6 +21,7 @@ mod fuzz;
 mod tests;
 
 use crate::record::{Flow, IgnoreReason, Packet, RejectReason};
+pub use applications::HeardEvent;
 use decode::Refusal;
 use fragments::{Fragments, Placement};
 use table::Table;
@@ -124,6 +125,12 @@ impl Meter {
                 .add(&piece.packet, &piece.decoded, piece.is_portless, out);
         }
         Fate::Metered
+    }
+
+    /// What was heard in the packets since this was asked last, in their order: requests, leases, sign-ins.
+    #[inline]
+    pub fn heard(&mut self) -> &mut Vec<HeardEvent> {
+        self.table.heard()
     }
 
     /// How many flows were ended for lack of room.
