@@ -330,6 +330,8 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "bytes": packets.bytes,
         "flows": counts.flows,
         "flows_past_retention": counts.past_retention,
+        "events": counts.events,
+        "events_past_retention": counts.events_past_retention,
         "dropped": counts.dropped,
         "evicted": counts.evicted,
         "reasons": packets.reasons,
@@ -350,6 +352,9 @@ fn sentence(counts: &CaptureCounts) -> String {
         packets.bytes,
         counts.dropped
     );
+    if counts.events > 0 {
+        text.push_str(&format!("; events heard {}", counts.events));
+    }
     if counts.evicted > 0 {
         text.push_str(&format!("; evicted {}", counts.evicted));
     }
@@ -360,6 +365,12 @@ fn sentence(counts: &CaptureCounts) -> String {
         text.push_str(&format!(
             "; of the flows {} are older than what retention has deleted, and were not stored",
             counts.past_retention
+        ));
+    }
+    if counts.events_past_retention > 0 {
+        text.push_str(&format!(
+            "; {} events are older than what retention has deleted, and were not stored",
+            counts.events_past_retention
         ));
     }
     for (reason, places) in &counts.damage {
