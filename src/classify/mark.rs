@@ -34,9 +34,11 @@ impl ListIndex {
 
     /// A flow whose bytes have not told what it is, is what the list of its server's address says.
     pub fn classify_flow(&self, flow: &mut Flow) {
-        if flow
-            .application_basis
-            .is_some_and(|basis| basis != ApplicationBasis::Port)
+        // That bytes say nothing is no more than a port says.
+        if flow.application.0 != "unknown_encrypted"
+            && flow
+                .application_basis
+                .is_some_and(|basis| basis != ApplicationBasis::Port)
         {
             return;
         }

@@ -360,6 +360,8 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "dropped": counts.dropped(),
         "dropped_kernel": counts.drops.kernel,
         "dropped_device": counts.drops.device,
+        "events": counts.events,
+        "events_past_retention": counts.events_past_retention,
         "evicted": counts.evicted,
         "reasons": packets.reasons,
         "damage": counts.damage,
@@ -385,6 +387,9 @@ fn sentence(counts: &CaptureCounts) -> String {
             counts.drops.kernel, counts.drops.device
         ));
     }
+    if counts.events > 0 {
+        text.push_str(&format!("; events heard {}", counts.events));
+    }
     if counts.evicted > 0 {
         text.push_str(&format!("; evicted {}", counts.evicted));
     }
@@ -395,6 +400,12 @@ fn sentence(counts: &CaptureCounts) -> String {
         text.push_str(&format!(
             "; of the flows {} are older than what retention has deleted, and were not stored",
             counts.past_retention
+        ));
+    }
+    if counts.events_past_retention > 0 {
+        text.push_str(&format!(
+            "; {} events are older than what retention has deleted, and were not stored",
+            counts.events_past_retention
         ));
     }
     for (reason, places) in &counts.damage {

@@ -62,4 +62,28 @@ impl<'a> Bytes<'a> {
         let count = usize::from(self.be16()?);
         self.take(count).map(Bytes)
     }
+
+    /// A tag of ASN.1 and its value, whose length is written in at most four bytes (X.690, 8.1).
+    pub(super) fn tagged(&mut self) -> Option<(u8, &'a [u8])> {
+        let tag = self.u8()?;
+        let first = self.u8()?;
+        let length = match first {
+            0..=0x7f => usize::from(first),
+            0x81..=0x84 => {
+                let bytes = self.take(usize::from(first & 0x7f))?;
+                bytes
+                    .iter()
+                    .fold(0, |length, byte| length << 8 | usize::from(*byte))
+            }
+            _ => return None,
+        };
+        self.take(length).map(|value| (tag, value))
+    }
+
+    /// The value behind this tag, which must come next.
+    pub(super) fn of_tag(&mut self, tag: u8) -> Option<Bytes<'a>> {
+        self.tagged()
+            .filter(|(found, _)| *found == tag)
+            .map(|(_, value)| Bytes(value))
+    }
 }

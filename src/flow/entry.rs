@@ -1,11 +1,11 @@
 //! One flow under way: what is counted of it, and the record it becomes.
 
-use super::applications::Conversation;
+use super::applications::{Context, Conversation};
 use super::community_id::community_id;
 use super::decode::{Decoded, Layers, flag};
 use super::key::{End, Key};
 use super::{MeterOptions, MeteredFlow};
-use crate::record::{EndReason, Flow, Packet, Timestamp};
+use crate::record::{EndReason, Event, Flow, Packet, Timestamp};
 
 /// A frame longer than any IP packet with its link headers, jumbograms apart: its length on the wire is a lie.
 const LONGEST_FRAME: u32 = 0xffff + 256;
@@ -133,18 +133,28 @@ impl Entry {
         side.frame_bytes += u64::from(wire);
         side.payload_bytes += u64::from(decoded.payload_bytes);
         if options.applications && !decoded.payload.is_empty() {
-            self.listen(from, decoded, stream_start, options.content);
+            let context = Context {
+                time: packet.time,
+                stream_start,
+                content: options.content,
+            };
+            self.listen(from, decoded, context);
         }
     }
 
-    fn listen(
-        &mut self,
-        from: End,
-        decoded: &Decoded<'_>,
-        stream_start: Option<u32>,
-        content: bool,
-    ) {
-        if decoded.fragment.is_some_and(|fragment| !fragment.is_first) {
+    /// What happened since this was asked last that a log would tell of.
+    #[inline]
+    pub(super) fn take_events(&mut self) -> Vec<Event<'static>> {
+        self.conversation
+            .as_mut()
+            .map(|conversation| conversation.take_events())
+            .unwrap_or_default()
+    }
+
+    fn listen(&mut self, from: End, decoded: &Decoded<'_>, context: Context) {
+        if decoded.fragment.is_some_and(|fragment| !fragment.is_first)
+            || !Conversation::hears(decoded)
+        {
             return;
         }
         let key = self.key;
@@ -156,7 +166,7 @@ impl Entry {
             return;
         }
         let ports = [key.port(initiator), key.port(initiator.other())];
-        conversation.hear(from == initiator, ports, decoded, stream_start, content);
+        conversation.hear(from == initiator, ports, decoded, context);
     }
 
     fn side(&self, end: End) -> &Side {
@@ -223,7 +233,8 @@ impl Entry {
         let key = self.key;
         let is_tcp = key.protocol() == 6;
         let ports = [key.port(initiator), key.port(responder)];
-        let mut facts = Conversation::facts(self.conversation, key.protocol(), ports);
+        let packets = src.packets + dst.packets;
+        let mut facts = Conversation::facts(self.conversation, key.protocol(), ports, packets);
         let (vlans, tunnel): (Vec<_>, Vec<_>) =
             self.layers.map_or_else(Default::default, |layers| {
                 (layers.vlans().to_vec(), layers.tunnels().collect())

@@ -21,6 +21,7 @@ mod fuzz;
 mod tests;
 
 use crate::record::{Flow, IgnoreReason, Packet, RejectReason, Timestamp};
+pub use applications::HeardEvent;
 use decode::Refusal;
 use fragments::{Fragments, Placement};
 use table::Table;
@@ -130,6 +131,12 @@ impl Meter {
     /// the next frame, as they do where none says that time went on.
     pub fn tick(&mut self, time: Timestamp, out: &mut Vec<MeteredFlow>) {
         self.table.tick(time, out);
+    }
+
+    /// What was heard in the packets since this was asked last, in their order: requests, leases, sign-ins.
+    #[inline]
+    pub fn heard(&mut self) -> &mut Vec<HeardEvent> {
+        self.table.heard()
     }
 
     /// How many flows were ended for lack of room.

@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
+use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
 use super::entry::Entry;
 use super::key::{End, Key};
@@ -29,6 +30,7 @@ pub(super) struct Table {
     wheel: Wheel,
     ended: Vec<MeteredFlow>,
     evicted: u64,
+    heard: Vec<HeardEvent>,
 }
 
 impl Table {
@@ -43,7 +45,14 @@ impl Table {
             wheel: Wheel::new(),
             ended: Vec::new(),
             evicted: 0,
+            heard: Vec::new(),
         }
+    }
+
+    /// What was heard since this was asked last.
+    #[inline]
+    pub(super) fn heard(&mut self) -> &mut Vec<HeardEvent> {
+        &mut self.heard
     }
 
     pub(super) fn evicted(&self) -> u64 {
@@ -151,6 +160,10 @@ impl Table {
         };
         let was_closed = entry.is_closed;
         entry.add(from, packet, decoded, &self.options);
+        for event in entry.take_events() {
+            let frame = packet.number;
+            self.heard.push(HeardEvent { frame, event });
+        }
         if entry.is_closed && !was_closed {
             self.schedule(index);
         }

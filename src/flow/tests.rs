@@ -3,7 +3,9 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use super::{Fate, Meter, MeterOptions, MeteredFlow};
+use super::decode::decode;
+use super::key::Key;
+use super::{Fate, HeardEvent, Meter, MeterOptions, MeteredFlow};
 use crate::capture::{CaptureFile, Step};
 use crate::record::{Counts, EndReason, JsonRow, Packet, Place, RejectReason, SourceId, Timestamp};
 
@@ -12,6 +14,7 @@ pub(super) struct Metered {
     counts: Counts,
     damage: Vec<(RejectReason, u64, u32)>,
     flows: Vec<MeteredFlow>,
+    heard: Vec<HeardEvent>,
 }
 
 pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
@@ -21,6 +24,7 @@ pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
         counts: Counts::default(),
         damage: Vec::new(),
         flows: Vec::new(),
+        heard: Vec::new(),
     };
     while let Some(step) = file.next_step().unwrap() {
         match step {
@@ -33,6 +37,7 @@ pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
                     Fate::Ignored(reason) => metered.counts.ignore(reason),
                     Fate::Held => metered.counts.held += 1,
                 }
+                metered.heard.append(meter.heard());
             }
             Step::Time(time) => meter.tick(time, &mut metered.flows),
             Step::Damage {
@@ -82,6 +87,15 @@ fn expected_text(metered: &Metered) -> String {
             ordinal: 0,
         };
         text.push_str(row.object(place, &flow.flow, false));
+        text.push('\n');
+    }
+    for heard in &metered.heard {
+        let place = Place {
+            source: SourceId([0; 16]),
+            frame: heard.frame,
+            ordinal: 0,
+        };
+        text.push_str(row.object(place, &heard.event, true));
         text.push('\n');
     }
     for (reason, offset, length) in &metered.damage {
@@ -155,12 +169,106 @@ fn no_path_and_no_agent_is_kept_unless_content_is_asked_for() {
     );
 }
 
+/// A packet of a capture, on its own.
+#[derive(Clone)]
+struct Kept {
+    number: u64,
+    time: Timestamp,
+    link_type: u16,
+    wire_length: u32,
+    bytes: Vec<u8>,
+}
+
+impl Kept {
+    fn packet(&self) -> Packet<'_> {
+        Packet {
+            number: self.number,
+            time: self.time,
+            link_type: self.link_type,
+            wire_length: self.wire_length,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+/// The packets of a capture, by the flow that they are in, each flow's first dozen. What is no part of a flow is alone.
+fn first_packets(bytes: &[u8]) -> Vec<Vec<Kept>> {
+    const FIRST: usize = 12;
+    let mut groups: Vec<(Option<Key>, Vec<Kept>)> = Vec::new();
+    let Ok(mut file) = CaptureFile::open(Box::new(Cursor::new(bytes.to_vec()))) else {
+        return Vec::new();
+    };
+    while let Some(step) = file.next_step().unwrap() {
+        let Step::Packet(packet) = step else { continue };
+        // A fragment's flow is known by its first, so all of one pair of ends are together.
+        let key = decode(&packet).ok().map(|decoded| {
+            let mut decoded = decoded;
+            if decoded.fragment.is_some() {
+                (decoded.src_port, decoded.dst_port) = (0, 0);
+            }
+            Key::of(&decoded).0
+        });
+        let kept = Kept {
+            number: packet.number,
+            time: packet.time,
+            link_type: packet.link_type,
+            wire_length: packet.wire_length,
+            bytes: packet.bytes.to_vec(),
+        };
+        match groups
+            .iter_mut()
+            .find(|(of, _)| key.is_some() && *of == key)
+        {
+            Some((_, group)) if group.len() < FIRST => group.push(kept),
+            Some(_) => {}
+            None => groups.push((key, vec![kept])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Meters the packets of a group; each that was metered is in one flow.
+fn meter_group(group: &[Kept]) {
+    let options = MeterOptions {
+        content: true,
+        ..MeterOptions::default()
+    };
+    let (mut meter, mut flows, mut stored) = (Meter::new(options), Vec::new(), 0);
+    for kept in group {
+        stored += u64::from(meter.packet(&kept.packet(), &mut flows) == Fate::Metered);
+    }
+    meter.finish(&mut flows);
+    let in_flows: u64 = flows
+        .iter()
+        .map(|metered| metered.flow.src_packets + metered.flow.dst_packets)
+        .sum();
+    assert_eq!(in_flows, stored);
+}
+
+/// Files up to this length are read whole for each change, so that each format's own bytes are changed, too; of longer
+/// ones the packets are changed, each within its flow.
+const SHORT: usize = 1_400;
+
 #[test]
 fn every_prefix_of_every_capture_is_read_to_its_end() {
     for name in captures() {
         let bytes = std::fs::read(folder().join(&name)).unwrap();
-        for end in 0..bytes.len() {
+        let whole = if bytes.len() <= SHORT {
+            bytes.len()
+        } else {
+            64
+        };
+        for end in 0..whole {
             meter(&bytes[..end], &MeterOptions::default());
+        }
+        for group in first_packets(&bytes) {
+            for at in 0..group.len() {
+                // What comes after a cut packet stays as it is.
+                let mut cut = group.clone();
+                while cut[at].bytes.pop().is_some() {
+                    meter_group(&cut);
+                }
+            }
         }
     }
 }
@@ -169,7 +277,23 @@ fn every_prefix_of_every_capture_is_read_to_its_end() {
 fn every_changed_byte_of_every_capture_leaves_the_sums_right() {
     for name in captures() {
         let mut bytes = std::fs::read(folder().join(&name)).unwrap();
-        for at in 0..bytes.len() {
+        let whole = if bytes.len() <= SHORT {
+            bytes.len()
+        } else {
+            64
+        };
+        for mut group in first_packets(&bytes) {
+            for at in 0..group.len() {
+                for place in 0..group[at].bytes.len() {
+                    for change in [0x01, 0xff] {
+                        group[at].bytes[place] ^= change;
+                        meter_group(&group);
+                        group[at].bytes[place] ^= change;
+                    }
+                }
+            }
+        }
+        for at in 0..whole {
             for change in [0x01, 0xff] {
                 bytes[at] ^= change;
                 meter(&bytes, &MeterOptions::default());

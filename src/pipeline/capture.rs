@@ -6,10 +6,11 @@ use crossbeam_channel::Sender;
 
 use crate::capture::{CaptureError, CaptureFile, Drops, Step};
 use crate::classify::ListIndex;
-use crate::flow::{Fate, Meter, MeterOptions, MeteredFlow};
+use crate::flow::{Fate, HeardEvent, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::record::{
-    Counts, Event, Flow, IgnoreReason, Packet, Place, Reject, RejectReason, SourceId, Tabled,
+    Counts, Event, Flow, IgnoreReason, Packet, Place, Record, Reject, RejectReason, SourceId,
+    Tabled,
 };
 use crate::store::names::Names;
 
@@ -31,6 +32,10 @@ pub struct CaptureCounts {
     pub flows: u64,
     /// Of these, flows that are older than what retention has deleted: they are not stored.
     pub past_retention: u64,
+    /// Requests, leases and sign-ins that were heard in the packets.
+    pub events: u64,
+    /// Others that are older than what retention has deleted: they are not stored.
+    pub events_past_retention: u64,
     /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
     pub evicted: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
@@ -118,6 +123,11 @@ pub fn each_record(
             }
         }
         hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+        for (place, mut event) in placed(source, meter.heard()) {
+            counts.events += 1;
+            lists.classify(&mut event);
+            out(place, &event)?;
+        }
     }
     meter.finish(&mut flows);
     hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
@@ -226,10 +236,12 @@ impl StoredCapture<'_> {
                             meter.finish(&mut flows);
                         }
                         flows.clear();
+                        meter.heard().clear();
                         continue;
                     }
                     batch.packet(&packet, fate, self.names);
                     batch.flows(&mut flows, self.lists, &self.lines, self.names);
+                    batch.heard(meter.heard(), self.lists, &self.lines, self.names);
                     let of_a_file = packet.number.is_multiple_of(PACKETS_IN_A_BATCH);
                     if of_a_file && !batch.send(self.names, &mut total, None, out)? {
                         return Ok(total);
@@ -250,6 +262,7 @@ impl StoredCapture<'_> {
         meter.finish(&mut flows);
         if last > stored_up_to {
             batch.flows(&mut flows, self.lists, &self.lines, self.names);
+            batch.heard(meter.heard(), self.lists, &self.lines, self.names);
         }
         batch.lost(packets.lost_since());
         total.drops = packets.drops();
@@ -321,6 +334,25 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// What was heard on the wire: requests, leases, sign-ins.
+    fn heard(
+        &mut self,
+        heard: &mut Vec<HeardEvent>,
+        lists: &ListIndex,
+        lines: &Lines,
+        names: &mut Names,
+    ) {
+        for (place, mut event) in placed(self.source.id, heard) {
+            if lines.is_past(event.table(), event.time()) {
+                self.counts.events_past_retention += 1;
+                continue;
+            }
+            self.counts.events += 1;
+            lists.classify(&mut event);
+            self.prepared.add(place, &event, names);
+        }
+    }
+
     /// Sends the batch on; `false` if nobody takes it any more. The last batch of a file carries the digest of the whole.
     fn send(
         &mut self,
@@ -363,6 +395,8 @@ impl CaptureCounts {
         self.drops.kernel += other.drops.kernel;
         self.drops.device += other.drops.device;
         self.lost_in_spool += other.lost_in_spool;
+        self.events += other.events;
+        self.events_past_retention += other.events_past_retention;
         self.evicted += other.evicted;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
@@ -476,6 +510,25 @@ fn place(source: SourceId, frame: u64) -> Place {
         frame,
         ordinal: 0,
     }
+}
+
+/// Events with their places: several of a frame are told apart by their order in it.
+fn placed(
+    source: SourceId,
+    heard: &mut Vec<HeardEvent>,
+) -> impl Iterator<Item = (Place, Event<'static>)> {
+    let mut last = (0, 0);
+    heard.drain(..).map(move |HeardEvent { frame, event }| {
+        let (before, ordinal) = last;
+        let ordinal = if frame == before { ordinal + 1 } else { 0 };
+        last = (frame, ordinal);
+        let place = Place {
+            source,
+            frame,
+            ordinal,
+        };
+        (place, event)
+    })
 }
 
 fn hand_out(

@@ -1,6 +1,6 @@
 //! Avast's questions about files and sites: its letters and the length of the message.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Avast;
@@ -8,6 +8,14 @@ pub(super) struct Avast;
 const LETTERS: [&[u8]; 1] = [b"NOSA"];
 
 impl Application for Avast {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == b'N'
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.now();
         if !talk.is_tcp() {

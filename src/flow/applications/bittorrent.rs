@@ -13,6 +13,10 @@ const DISCOVERY: &[u8] = b"BT-SEARCH * HTTP/1.1\r\n";
 const TRACKER: &[u8] = b"\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00";
 
 impl Application for BitTorrent {
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, 0 | 0x13 | b'd' | b'B')
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.now();
         let is_mine = if talk.is_tcp() {

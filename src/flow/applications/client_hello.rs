@@ -97,7 +97,10 @@ impl ClientHello {
 
     /// Takes over what the hello says.
     pub(super) fn tell(&self, carrier: Carrier, facts: &mut Facts) {
-        facts.server_name = self.server_name.clone().unwrap_or_default();
+        // A greeting in clear may have named the server before.
+        if let Some(name) = &self.server_name {
+            facts.server_name.clone_from(name);
+        }
         facts.alpn = String::from_utf8_lossy(&self.protocol).into_owned();
         facts.tls_version = version_name(self.version);
         facts.ech = Some(self.is_encrypted);

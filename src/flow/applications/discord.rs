@@ -1,6 +1,6 @@
 //! Discord's voice: each end asks the server for its own address before it speaks.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Discord;
@@ -11,6 +11,14 @@ const DISCOVERY: [&[u8]; 2] = [b"\0\x01\0\x46", b"\0\x02\0\x46"];
 const ALIVE: &[u8] = b"\x13\x37\xca\xfe";
 
 impl Application for Discord {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, 0 | 0x13)
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.packet;
         let is_discovery =

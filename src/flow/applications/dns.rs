@@ -20,8 +20,9 @@ impl Application for Dns {
         if !talk.is_tcp() {
             return match questions(said) {
                 Some(message) if is_usual || message.is_plain => Answer::Mine,
-                _ if talk.has_port(53) => Answer::when(!first_name(said).is_empty()),
-                _ => Answer::NotMine,
+                // A broken or cut message says nothing against those after it.
+                _ if talk.has_port(53) && first_name(said).is_empty() => Answer::NeedMore,
+                _ => Answer::when(talk.has_port(53)),
             };
         }
         let mut stream = Bytes::new(said);

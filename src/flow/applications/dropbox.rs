@@ -1,6 +1,6 @@
 //! Dropbox's search for its other copies on the local network.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Dropbox;
@@ -8,6 +8,14 @@ pub(super) struct Dropbox;
 const PORT: u16 = 17_500;
 
 impl Application for Dropbox {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == b'{'
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.packet;
         let is_mine =

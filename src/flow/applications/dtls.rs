@@ -1,7 +1,7 @@
 //! DTLS: TLS in datagrams; with the number that only Cisco's AnyConnect still sends, that VPN.
 
 use super::client_hello::{Carrier, ClientHello};
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
 
@@ -15,6 +15,14 @@ const ANYCONNECT: u16 = 0x0100;
 const VERSIONS: [u16; 4] = [0xfeff, 0xfefd, 0xfefc, ANYCONNECT];
 
 impl Application for Dtls {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == HANDSHAKE
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         Answer::when(!talk.is_tcp() && handshake(talk.packet).is_some())
     }
@@ -25,7 +33,7 @@ impl Application for Dtls {
         };
         if version == ANYCONNECT {
             facts.name("cisco_anyconnect", ApplicationClass::Vpn);
-        } else if facts.application.is_empty() {
+        } else if matches!(facts.application, "" | "stun") {
             facts.name("dtls", ApplicationClass::UnknownEncrypted);
         }
         let body = (|| {

@@ -1,6 +1,6 @@
 //! eDonkey and eMule: the greeting of peers and servers, with a length that fits.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct EDonkey;
@@ -12,6 +12,14 @@ const HELLO_ANSWER: u8 = 0x4c;
 const LONGEST: u32 = 2_048;
 
 impl Application for EDonkey {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == 0xe3
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         match talk.now() {
             _ if !talk.is_tcp() => Answer::NotMine,

@@ -1,6 +1,6 @@
 //! Google's QUIC before the standard: the hello stands in clear, as tags with values (versions Q024 to Q046).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
 
@@ -12,6 +12,14 @@ const FURTHEST: usize = 96;
 const MOST_TAGS: usize = 128;
 
 impl Application for GoogleQuic {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first & 0x80 != 0 || first & 0x09 == 0x09
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         Answer::when(!talk.is_tcp() && has_version(talk.packet))
     }
@@ -43,7 +51,7 @@ fn has_version(packet: &[u8]) -> bool {
 }
 
 /// The name in a hello that is not sealed.
-fn server_name(packet: &[u8]) -> Option<String> {
+pub(super) fn server_name(packet: &[u8]) -> Option<String> {
     let start = packet.get(..FURTHEST).unwrap_or(packet);
     let at = memchr::memmem::find(start, b"CHLO")?;
     let mut reader = Bytes::new(packet.get(at + 4..)?);

@@ -1,6 +1,6 @@
 //! IPsec's own UDP: the exchange of keys (IKE, RFC 2408 and 7296), and ESP through address translation (RFC 3948).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
 
@@ -10,6 +10,10 @@ pub(super) struct Ipsec;
 const THROUGH_NAT: u16 = 4500;
 
 impl Application for Ipsec {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if talk.is_tcp() {
             return Answer::NotMine;

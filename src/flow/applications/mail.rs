@@ -1,7 +1,7 @@
 //! Mail and files whose ends first speak in clear, and then may begin TLS: SMTP, IMAP, POP3, FTP.
 
 use super::tls;
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass::{self, FileTransfer, Mail as Post};
 
 pub(super) struct Mail;
@@ -12,6 +12,10 @@ const STARTS: [&[u8]; 4] = [b"STARTTLS", b"STLS", b"AUTH TLS", b"AUTH SSL"];
 const LONGEST: usize = 4_096;
 
 impl Application for Mail {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if !talk.is_tcp() {
             return Answer::NotMine;
@@ -32,6 +36,11 @@ impl Application for Mail {
             && let Some((name, class)) = kind(talk.answered(), talk.asked())
         {
             facts.name(name, class);
+        }
+        if facts.server_name.is_empty()
+            && let Some(name) = banner(talk.answered())
+        {
+            facts.server_name = name;
         }
         let asked = talk.asked();
         let clear = asked.get(..LONGEST).unwrap_or(asked);
@@ -77,6 +86,19 @@ fn kind(answered: &[u8], asked: &[u8]) -> Option<(&'static str, ApplicationClass
     } else {
         None
     }
+}
+
+/// The host by which a server of mail greets (RFC 5321, 4.2); a sealed hello names it better.
+fn banner(answered: &[u8]) -> Option<String> {
+    let line = answered.split(|byte| *byte == b'\n').next()?;
+    let rest = line.strip_prefix(b"220")?.get(1..)?;
+    let name = rest.split(u8::is_ascii_whitespace).next()?;
+    let is_name = name.contains(&b'.')
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let name = std::str::from_utf8(name).ok().filter(|_| is_name)?;
+    Some(name.trim_end_matches('.').to_lowercase())
 }
 
 /// Where a word stands, in capitals or not.

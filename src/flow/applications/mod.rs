@@ -1,53 +1,91 @@
 //! What a flow is used for, by what its ends say: one file a protocol, all of them in [`APPLICATIONS`].
 //!
-//! To add one: a file with an [`Application`], its `mod` line and its line in the list. Each is asked for every
+//! To add one: a file with an [`Application`] (or a [`Signature`], where a probe and a name are all there is), its
+//! `mod` line and its line in the list. By the first byte of a talk most are out; each that is left is asked for every
 //! packet with payload until it says whether the flow is its own; the first in the list that says so has it.
 
 mod avast;
 mod bittorrent;
 mod client_hello;
+mod dhcp;
+mod dhcpv6;
 mod discord;
 mod dns;
 mod dnscrypt;
 mod dropbox;
 mod dtls;
 mod edonkey;
+mod ftp_data;
+mod gnutella;
 mod gquic;
+mod heard;
 mod http;
+mod http2;
+mod icmp_tunnel;
 mod ipsec;
+mod kerberos;
+mod l2tp;
+mod ldap;
 mod mail;
+mod mqtt;
 mod names;
+mod netbios;
+mod ntlm;
+mod ntp;
+mod obscure;
 mod openvpn;
 mod ports;
 mod pptp;
 mod quic;
+mod radius;
 mod raknet;
+mod rdp;
+mod rtcp;
+mod rtmp;
 mod rtp;
 mod rtsp;
+mod sip;
+mod smb;
+mod snmp;
 mod socks;
+mod softether;
 mod spotify;
 mod ssdp;
 mod ssh;
+mod sstp;
+mod steam;
 mod stun;
+mod syslog;
 mod tailscale;
+mod teamviewer;
 mod telegram;
+mod telnet;
 mod tftp;
 mod tinc;
 mod tls;
 mod tor;
 mod ubiquiti;
+mod utp;
 mod vnc;
 mod whatsapp;
 mod wireguard;
+mod zoom;
+
+use std::sync::LazyLock;
 
 use super::decode::Decoded;
 use super::stream::Stream;
-use crate::record::{ApplicationBasis, ApplicationClass};
+use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp};
+pub use heard::HeardEvent;
 
 /// Every application that is recognised by content, the surest first.
 static APPLICATIONS: &[&dyn Application] = &[
     &tls::Tls,
+    &softether::SOFT_ETHER,
+    &sstp::SSTP,
+    &gnutella::GNUTELLA,
     &http::Http,
+    &http2::HTTP2,
     &quic::Quic,
     &gquic::GoogleQuic,
     &stun::Stun,
@@ -57,15 +95,31 @@ static APPLICATIONS: &[&dyn Application] = &[
     &telegram::Telegram,
     &spotify::Spotify,
     &dropbox::Dropbox,
+    &steam::STEAM,
+    &zoom::ZOOM,
+    &teamviewer::TEAM_VIEWER,
     &ssdp::Ssdp,
     &raknet::RakNet,
     &ubiquiti::Ubiquiti,
+    &dhcp::Dhcp,
+    &dhcpv6::DhcpV6,
+    &radius::Radius,
+    &kerberos::Kerberos,
+    &ldap::LDAP,
+    &smb::Smb,
+    &netbios::NETBIOS,
     &dns::Dns,
+    &snmp::SNMP,
+    &ntp::NTP,
     &wireguard::WireGuard,
     &ipsec::Ipsec,
+    &l2tp::L2TP,
     &openvpn::OpenVpn,
+    &icmp_tunnel::ICMP_TUNNEL,
     &ssh::Ssh,
+    &rdp::Rdp,
     &bittorrent::BitTorrent,
+    &utp::UTP,
     &socks::Socks,
     &pptp::Pptp,
     &whatsapp::WhatsApp,
@@ -73,11 +127,19 @@ static APPLICATIONS: &[&dyn Application] = &[
     &edonkey::EDonkey,
     &avast::Avast,
     &rtsp::Rtsp,
+    &sip::SIP,
+    &rtmp::RTMP,
+    &mqtt::MQTT,
+    &syslog::SYSLOG,
+    &telnet::TELNET,
     &vnc::Vnc,
     &mail::Mail,
+    &ftp_data::FTP_DATA,
     &tftp::Tftp,
     &dnscrypt::DnsCrypt,
+    &rtcp::RTCP,
     &rtp::Rtp,
+    &obscure::OBSCURE,
 ];
 
 /// How many packets with payload are looked at before nobody has the flow.
@@ -89,10 +151,92 @@ const FIRST_DATAGRAM: usize = 2_048;
 
 /// A protocol that can be recognised by what it says.
 trait Application: Sync {
+    /// What it runs over.
+    fn over(&self) -> Over {
+        Over::Streams
+    }
+    /// Whether the first payload of a flow, from whichever end, may begin with this byte. Who says no is not asked.
+    fn begins(&self, _first: u8) -> bool {
+        true
+    }
     /// Whether the flow is this protocol's.
     fn probe(&self, talk: &Talk<'_>) -> Answer;
     /// Takes over what was said; called for the packet that decided and for each after it. Says whether to go on.
     fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing;
+}
+
+/// What an application runs over: TCP, UDP, both, or the echoes of ICMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Tcp,
+    Udp,
+    /// TCP and UDP.
+    Streams,
+    Icmp,
+}
+
+impl Over {
+    fn carries(self, protocol: u8) -> bool {
+        match self {
+            Over::Tcp => protocol == 6,
+            Over::Udp => protocol == 17,
+            Over::Streams => matches!(protocol, 6 | 17),
+            Over::Icmp => matches!(protocol, 1 | 58),
+        }
+    }
+}
+
+/// An application of which nothing is read but that it is there.
+struct Signature {
+    name: &'static str,
+    class: ApplicationClass,
+    over: Over,
+    /// The bytes that its first payload may begin with; none of them: any.
+    first: &'static [u8],
+    probe: fn(&Talk<'_>) -> Answer,
+}
+
+impl Application for Signature {
+    fn over(&self) -> Over {
+        self.over
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        self.first.is_empty() || self.first.contains(&first)
+    }
+
+    fn probe(&self, talk: &Talk<'_>) -> Answer {
+        (self.probe)(talk)
+    }
+
+    fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        facts.name(self.name, self.class);
+        Hearing::Enough
+    }
+}
+
+/// For TCP, UDP and ICMP, and each first byte, one bit for each application that may have such a flow.
+static STARTERS: LazyLock<[Vec<u128>; 3]> = LazyLock::new(|| {
+    [6, 17, 1].map(|protocol| {
+        let of_byte = |first: u8| {
+            (0..).zip(APPLICATIONS).fold(0, |bits, (at, application)| {
+                let may = application.over().carries(protocol) && application.begins(first);
+                bits | u128::from(may) << at
+            })
+        };
+        (0..=u8::MAX).map(of_byte).collect()
+    })
+});
+
+/// The applications that may have a flow whose first payload begins with this byte.
+fn starters(protocol: u8, first: u8) -> u128 {
+    let [tcp, udp, icmp] = &*STARTERS;
+    let table = match protocol {
+        6 => tcp,
+        17 => udp,
+        _ => icmp,
+    };
+    table.get(usize::from(first)).copied().unwrap_or_default()
 }
 
 /// Whether a flow is a protocol's.
@@ -122,6 +266,15 @@ impl Answer {
         }
     }
 
+    /// Whether what was said begins so, may still come to, or does not.
+    fn begins(said: &[u8], begin: &[u8]) -> Answer {
+        if said.starts_with(begin) {
+            Answer::Mine
+        } else {
+            Answer::when_more(begin.starts_with(said))
+        }
+    }
+
     /// Whether what was said so far may still become one of these beginnings.
     fn may_begin(said: &[u8], beginnings: &[&[u8]]) -> Answer {
         Answer::when_more(beginnings.iter().any(|begin| begin.starts_with(said)))
@@ -132,13 +285,18 @@ impl Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     GoOn,
+    /// On, but each packet by itself: what was said before is not needed any more.
+    PacketsAlone,
     Enough,
 }
 
 /// What may be looked at: a packet and what was said before it.
 struct Talk<'a> {
-    /// 6 or 17.
+    /// 6, 17, 1 or 58.
     protocol: u8,
+    time: Timestamp,
+    /// The initiator's address and the responder's, as IPv6.
+    addresses: [u128; 2],
     /// The initiator's port and the responder's.
     ports: [u16; 2],
     from_initiator: bool,
@@ -146,6 +304,10 @@ struct Talk<'a> {
     packet: &'a [u8],
     /// TCP: what was said in order so far. UDP: the first datagram. Initiator, responder.
     said: [&'a [u8]; 2],
+    /// Whether this packet brings something that its sender has not sent before.
+    is_new: bool,
+    /// Whether the beginning of the connection was seen.
+    is_from_start: bool,
     /// Whether paths and agents may be kept.
     content: bool,
 }
@@ -198,8 +360,14 @@ pub(super) struct Facts {
     pub(super) http_method: String,
     pub(super) http_path: String,
     pub(super) http_user_agent: String,
+    /// What happened that a log would tell of, too.
+    pub(super) events: Vec<Event<'static>>,
+    /// HTTP: the head of the first request has come whole.
+    is_head_read: bool,
     /// Pieces of a hello that is not whole yet, with their offsets.
     pieces: Vec<(usize, Vec<u8>)>,
+    /// Questions that wait for their answers (RADIUS): number and question.
+    waiting: Vec<(u8, Vec<u8>)>,
 }
 
 impl Facts {
@@ -224,9 +392,10 @@ pub(super) struct Conversation {
     protocol: u8,
     state: State,
     packets: u16,
-    /// One bit for each application that may still have the flow.
-    candidates: u64,
+    /// One bit for each application that may still have the flow; none known before the first payload.
+    candidates: Option<u128>,
     streams: [Stream; 2],
+    is_from_start: bool,
     facts: Facts,
 }
 
@@ -234,6 +403,8 @@ pub(super) struct Conversation {
 enum State {
     Asking,
     Reading(usize),
+    /// Reading each packet by itself.
+    ReadingPackets(usize),
     Over,
 }
 
@@ -241,15 +412,24 @@ impl Conversation {
     pub(super) fn new(protocol: u8) -> Self {
         Conversation {
             protocol,
-            state: if matches!(protocol, 6 | 17) {
+            state: if matches!(protocol, 6 | 17 | 1 | 58) {
                 State::Asking
             } else {
                 State::Over
             },
             packets: 0,
-            candidates: u64::MAX,
+            candidates: None,
+            is_from_start: false,
             streams: Default::default(),
             facts: Facts::default(),
+        }
+    }
+
+    /// Whether packets of this kind can be listened to: TCP, UDP, and echoes.
+    pub(super) fn hears(decoded: &Decoded<'_>) -> bool {
+        match decoded.icmp {
+            Some((kind, _)) => matches!(kind, 0 | 8 | 128 | 129),
+            None => matches!(decoded.protocol, 6 | 17),
         }
     }
 
@@ -262,20 +442,30 @@ impl Conversation {
     pub(super) fn for_next_record(&self) -> Conversation {
         let state = match self.state {
             // A reader without a stream of its own can go on; the others have heard the beginning already.
-            State::Reading(at) if self.protocol == 17 => State::Reading(at),
+            State::Reading(at) | State::ReadingPackets(at) if self.protocol == 17 => {
+                State::Reading(at)
+            }
+            State::ReadingPackets(at) => State::ReadingPackets(at),
             _ => State::Over,
         };
         Conversation {
             protocol: self.protocol,
             state,
             packets: self.packets,
-            candidates: 0,
+            candidates: Some(0),
+            is_from_start: false,
             streams: Default::default(),
             facts: Facts {
                 dns_queries: Vec::new(),
+                events: Vec::new(),
                 ..self.facts.clone()
             },
         }
+    }
+
+    /// What happened since this was asked last that a log would tell of.
+    pub(super) fn take_events(&mut self) -> Vec<Event<'static>> {
+        std::mem::take(&mut self.facts.events)
     }
 
     /// Listens to a packet.
@@ -284,11 +474,13 @@ impl Conversation {
         from_initiator: bool,
         ports: [u16; 2],
         decoded: &Decoded<'_>,
-        stream_start: Option<u32>,
-        content: bool,
+        context: Context,
     ) {
+        let stream_start = context.stream_start;
+        let is_first = self.packets == 0;
         self.packets = self.packets.saturating_add(1);
         let is_tcp = self.protocol == 6;
+        let keeps = matches!(self.state, State::Asking | State::Reading(_));
         let [asked, answered] = &mut self.streams;
         let own = if from_initiator {
             &mut *asked
@@ -296,30 +488,48 @@ impl Conversation {
             &mut *answered
         };
         match decoded.tcp {
-            Some(tcp) => own.add(stream_start, tcp.sequence, decoded.payload),
-            None if !is_tcp && own.said().is_empty() => {
+            Some(tcp) if keeps => own.add(stream_start, tcp.sequence, decoded.payload),
+            None if keeps && !is_tcp && own.said().is_empty() => {
                 let first = decoded.payload;
                 own.add(None, 0, first.get(..FIRST_DATAGRAM).unwrap_or(first));
             }
-            None => {}
+            _ => {}
         }
+        if is_first {
+            self.is_from_start = stream_start.is_some();
+        }
+        let is_new = match (decoded.tcp, stream_start) {
+            (Some(tcp), Some(start)) => tcp.sequence.wrapping_sub(start).cast_signed() >= 0,
+            _ => true,
+        };
         let is_full = is_tcp && asked.is_full() && answered.is_full();
         let talk = Talk {
             protocol: self.protocol,
+            time: context.time,
+            addresses: if from_initiator {
+                [decoded.src, decoded.dst]
+            } else {
+                [decoded.dst, decoded.src]
+            },
             ports,
             from_initiator,
             packet: decoded.payload,
             said: [asked.said(), answered.said()],
-            content,
+            is_new,
+            is_from_start: self.is_from_start,
+            content: context.content,
         };
         if self.state == State::Asking {
             self.state = ask(&talk, &mut self.candidates);
         }
-        if let State::Reading(at) = self.state
+        if let State::Reading(at) | State::ReadingPackets(at) = self.state
             && let Some(application) = APPLICATIONS.get(at)
-            && application.read(&talk, &mut self.facts) == Hearing::Enough
         {
-            self.state = State::Over;
+            match application.read(&talk, &mut self.facts) {
+                Hearing::GoOn => {}
+                Hearing::PacketsAlone => self.state = State::ReadingPackets(at),
+                Hearing::Enough => self.state = State::Over,
+            }
         }
         let bound = match self.state {
             State::Asking => MOST_PACKETS,
@@ -327,10 +537,11 @@ impl Conversation {
             State::Reading(_) if is_tcp => MOST_SEGMENTS,
             _ => u16::MAX,
         };
-        if is_full || self.packets >= bound {
+        let is_alone = matches!(self.state, State::ReadingPackets(_));
+        if !is_alone && (is_full || self.packets >= bound) {
             self.state = State::Over;
         }
-        if self.state == State::Over {
+        if is_alone || self.state == State::Over {
             self.streams = Default::default();
         }
     }
@@ -340,13 +551,14 @@ impl Conversation {
         conversation: Option<Box<Conversation>>,
         protocol: u8,
         ports: [u16; 2],
+        packets: u64,
     ) -> Facts {
         let mut facts = conversation
             .map(|conversation| conversation.facts)
             .unwrap_or_default();
         names::judge(&mut facts);
         if facts.application.is_empty()
-            && let Some((application, class, basis)) = ports::suggests(protocol, ports)
+            && let Some((application, class, basis)) = ports::suggests(protocol, ports, packets)
         {
             facts.application = application;
             facts.class = Some(class);
@@ -356,19 +568,52 @@ impl Conversation {
     }
 }
 
+/// What a packet comes with, beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    pub(super) time: Timestamp,
+    /// The number after the last byte that this end sent before, if the connection was seen so far.
+    pub(super) stream_start: Option<u32>,
+    /// Whether paths and agents may be kept.
+    pub(super) content: bool,
+}
+
 /// Asks everyone who may still have the flow.
-fn ask(talk: &Talk<'_>, candidates: &mut u64) -> State {
-    let mut anyone = false;
-    for (at, application) in APPLICATIONS.iter().enumerate() {
-        let bit = 1u64 << (at % 64);
-        if *candidates & bit == 0 {
-            continue;
-        }
+fn ask(talk: &Talk<'_>, candidates: &mut Option<u128>) -> State {
+    let Some(first) = talk.now().first() else {
+        // A segment that came too early: the one before it is awaited.
+        return State::Asking;
+    };
+    let mut left = candidates.unwrap_or_else(|| starters(talk.protocol, *first));
+    let mut waiting = 0;
+    while left != 0 {
+        let at = left.trailing_zeros();
+        let bit = 1u128 << at;
+        left &= !bit;
+        let at = at as usize;
+        let Some(application) = APPLICATIONS.get(at) else {
+            break;
+        };
         match application.probe(talk) {
             Answer::Mine => return State::Reading(at),
-            Answer::NotMine => *candidates &= !bit,
-            Answer::NeedMore => anyone = true,
+            Answer::NotMine => {}
+            Answer::NeedMore => waiting |= bit,
         }
     }
-    if anyone { State::Asking } else { State::Over }
+    *candidates = Some(waiting);
+    if waiting == 0 {
+        State::Over
+    } else {
+        State::Asking
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_application_has_a_bit() {
+        assert!(APPLICATIONS.len() <= 128);
+    }
 }

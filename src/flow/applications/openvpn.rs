@@ -18,6 +18,9 @@ const BARE_TAIL: [u8; 5] = [0; 5];
 
 impl Application for OpenVpn {
     fn probe(&self, talk: &Talk<'_>) -> Answer {
+        if !talk.is_tcp() && (talk.asked().is_empty() || talk.answered().is_empty()) {
+            return alone(talk);
+        }
         let (Some(asked), Some(answered)) =
             (message(talk, talk.asked()), message(talk, talk.answered()))
         else {
@@ -58,6 +61,30 @@ impl Application for OpenVpn {
     fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
         facts.name("openvpn", ApplicationClass::Vpn);
         Hearing::Enough
+    }
+}
+
+/// One end alone, where the other's way was not captured: a bare reset, then control messages of the same session.
+fn alone(talk: &Talk<'_>) -> Answer {
+    const CONTROL: u8 = 4;
+    const ACKNOWLEDGED: u8 = 5;
+    let first = if talk.from_initiator {
+        talk.asked()
+    } else {
+        talk.answered()
+    };
+    let is_client = reset(first, &CLIENT_RESETS);
+    let Some(session) = is_client.or_else(|| reset(first, &SERVER_RESETS)) else {
+        return Answer::NotMine;
+    };
+    // The answer's array of one acknowledgement, the session that it answers, and its own number.
+    let bare = SHORTEST + BARE_TAIL.len() + if is_client.is_some() { 0 } else { 12 };
+    let is_bare = first.len() == bare && first.ends_with(&BARE_TAIL[..4]);
+    match talk.packet.split_first() {
+        Some((opcode, rest)) if is_bare && matches!(opcode >> 3, CONTROL | ACKNOWLEDGED) => {
+            Answer::when(rest.starts_with(session))
+        }
+        _ => Answer::NeedMore,
     }
 }
 

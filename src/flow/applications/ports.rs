@@ -7,11 +7,17 @@ use crate::record::ApplicationClass::{self, *};
 type Suggestion = (&'static str, ApplicationClass, ApplicationBasis);
 
 /// What the numbers suggest. The protocol number is itself content; a port is only a habit.
-pub(super) fn suggests(protocol: u8, [initiator, responder]: [u16; 2]) -> Option<Suggestion> {
+pub(super) fn suggests(
+    protocol: u8,
+    [initiator, responder]: [u16; 2],
+    packets: u64,
+) -> Option<Suggestion> {
     let of_protocol = match protocol {
         1 => ("icmp", Network),
         2 => ("igmp", Network),
         47 => ("gre", Network),
+        // One packet, of an address that tries its luck or of a stray route, is no network of anybody's.
+        50 if packets < 2 => ("esp", Network),
         50 => ("esp", Vpn),
         51 => ("ah", Vpn),
         58 => ("icmpv6", Network),

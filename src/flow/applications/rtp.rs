@@ -1,6 +1,7 @@
 //! RTP: two packets of one source with numbers that follow each other (RFC 3550).
 
 use super::{Answer, Application, Facts, Hearing, Talk};
+use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
 
 pub(super) struct Rtp;
@@ -11,7 +12,7 @@ const WIDEST_GAP: u16 = 32;
 impl Application for Rtp {
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if talk.is_tcp() {
-            return Answer::NotMine;
+            return in_stream(talk.now());
         }
         let first = if talk.from_initiator {
             talk.asked()
@@ -36,6 +37,24 @@ impl Application for Rtp {
     fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
         facts.name("rtp", ApplicationClass::VoiceVideo);
         Hearing::Enough
+    }
+}
+
+/// Packets in a stream, each with its length before it (RFC 4571).
+fn in_stream(said: &[u8]) -> Answer {
+    let mut reader = Bytes::new(said);
+    match (reader.counted16(), reader.counted16()) {
+        (Some(first), Some(second)) => match (source(first.rest()), source(second.rest())) {
+            (Some((from, kind, before)), Some((to, other, after))) => {
+                Answer::when(from == to && kind == other && after.wrapping_sub(before) == 1)
+            }
+            _ => Answer::NotMine,
+        },
+        (Some(first), None) => Answer::when_more(source(first.rest()).is_some()),
+        (None, _) => {
+            let begin = said.get(2..).unwrap_or_default();
+            Answer::when_more(begin.len() < 12 || source(begin).is_some())
+        }
     }
 }
 

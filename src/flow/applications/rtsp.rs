@@ -1,6 +1,6 @@
 //! RTSP: a request for a stream, or the answer to one (RFC 2326, 7826).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Rtsp;
@@ -10,6 +10,14 @@ const VERSION: &[u8] = b" RTSP/";
 const ANSWER: &[u8] = b"RTSP/";
 
 impl Application for Rtsp {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first.is_ascii_uppercase()
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.now();
         if !talk.is_tcp() || !said.first().is_some_and(u8::is_ascii_uppercase) {

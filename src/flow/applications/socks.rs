@@ -1,11 +1,19 @@
 //! SOCKS, versions 4 and 5 (RFC 1928): a proxy that is asked for other hosts, known by question and answer together.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Socks;
 
 impl Application for Socks {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, 0 | 4 | 5)
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if !talk.is_tcp() {
             return Answer::NotMine;

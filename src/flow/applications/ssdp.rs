@@ -1,6 +1,6 @@
 //! SSDP: searches and notices of UPnP, on whatever port the answer comes back to.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Ssdp;
@@ -13,6 +13,14 @@ const BEGINS: [&[u8]; 3] = [
 ];
 
 impl Application for Ssdp {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, b'M' | b'N' | b'H')
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.packet;
         Answer::when(!talk.is_tcp() && BEGINS.iter().any(|begin| said.starts_with(begin)))

@@ -1,6 +1,6 @@
 //! SSH: each end says its version first (RFC 4253, 4.2).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Ssh;
@@ -8,6 +8,14 @@ pub(super) struct Ssh;
 const GREETING: &[u8] = b"SSH-";
 
 impl Application for Ssh {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == b'S'
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.now();
         if !talk.is_tcp() || !(said.starts_with(GREETING) || GREETING.starts_with(said)) {

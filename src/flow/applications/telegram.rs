@@ -1,6 +1,6 @@
 //! Telegram's calls through its relays: a tag of sixteen bytes, then twelve bytes of ones.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Telegram;
@@ -9,6 +9,10 @@ pub(super) struct Telegram;
 const TAG: usize = 16;
 
 impl Application for Telegram {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let after_tag = talk.packet.get(TAG..TAG + 12).unwrap_or_default();
         let is_mine = !after_tag.is_empty() && after_tag.iter().all(|byte| *byte == 0xff);

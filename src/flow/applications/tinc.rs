@@ -1,6 +1,6 @@
 //! tinc: two ends that give each other their names in clear, `0 name 17`, before keys are exchanged.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Tinc;
@@ -9,6 +9,14 @@ pub(super) struct Tinc;
 const LONGEST: usize = 128;
 
 impl Application for Tinc {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == b'0'
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if !talk.is_tcp() {
             return Answer::NotMine;

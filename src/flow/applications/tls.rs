@@ -2,7 +2,7 @@
 
 use super::client_hello::{Carrier, ClientHello, chosen_version, version_name};
 use super::tor;
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::flow::bytes::Bytes;
 use crate::record::ApplicationClass;
 
@@ -19,6 +19,14 @@ const LONGEST_RECORD: u16 = 16_384 + 2_048;
 const USUAL_PORTS: [u16; 8] = [443, 465, 636, 853, 993, 995, 8443, 5061];
 
 impl Application for Tls {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        (20..=23).contains(&first)
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if !talk.is_tcp() {
             return Answer::NotMine;
@@ -51,6 +59,7 @@ impl Application for Tls {
         match kind {
             HANDSHAKE if matches!(first, CLIENT_HELLO | SERVER_HELLO) => Answer::Mine,
             20..=23 if talk.ports.iter().any(|port| USUAL_PORTS.contains(port)) => Answer::Mine,
+            20..=23 => middle(said),
             _ => Answer::NotMine,
         }
     }
@@ -94,6 +103,26 @@ impl Application for Tls {
     }
 }
 
+/// Whether records in the middle of a stream are TLS's wherever it runs: they end where what was said ends, and either
+/// there are several, or the one is of the version that has been written since 2008.
+fn middle(said: &[u8]) -> Answer {
+    let mut reader = Bytes::new(said);
+    let mut records = 0;
+    while let (Some(20..=23), Some([3, minor @ 0..=4]), Some(length)) =
+        (reader.u8(), reader.array(), reader.be16())
+    {
+        let is_likely = length > 0 && length <= LONGEST_RECORD;
+        if !is_likely || reader.skip(usize::from(length)).is_none() {
+            return Answer::when_more(is_likely);
+        }
+        records += 1;
+        if reader.is_empty() {
+            return Answer::when(records > 1 || minor == 3 && length >= 16);
+        }
+    }
+    Answer::NotMine
+}
+
 /// Listens for a Client Hello at the beginning of what was said; true once it is known or will not come.
 pub(super) fn hear_hello(said: &[u8], facts: &mut Facts) -> bool {
     let bytes = handshake(said);
@@ -112,7 +141,13 @@ fn kind_of_use(talk: &Talk<'_>, alpn: &str) -> (&'static str, ApplicationClass) 
         "dot" => ("dns_over_tls", ApplicationClass::EncryptedDns),
         _ if any(&[853]) => ("dns_over_tls", ApplicationClass::EncryptedDns),
         "h2" | "http/1.1" | "http/1.0" => ("tls", ApplicationClass::Web),
-        _ if any(&[25, 465, 587, 993, 995]) => ("tls", ApplicationClass::Mail),
+        "imap" => ("imaps", ApplicationClass::Mail),
+        "pop3" => ("pop3s", ApplicationClass::Mail),
+        // Mail sealed from its first byte has ports of its own (RFC 8314).
+        _ if any(&[465]) => ("smtps", ApplicationClass::Mail),
+        _ if any(&[993]) => ("imaps", ApplicationClass::Mail),
+        _ if any(&[995]) => ("pop3s", ApplicationClass::Mail),
+        _ if any(&[25, 587]) => ("tls", ApplicationClass::Mail),
         _ if any(&[443, 8443]) => ("tls", ApplicationClass::Web),
         _ => ("tls", ApplicationClass::UnknownEncrypted),
     }

@@ -1,6 +1,6 @@
 //! Ubiquiti's discovery of its devices: version, command, and the length of what follows.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Ubiquiti;
@@ -8,6 +8,14 @@ pub(super) struct Ubiquiti;
 const PORT: u16 = 10_001;
 
 impl Application for Ubiquiti {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, 1 | 2)
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let is_mine = match talk.packet {
             [1 | 2, 0..=16, high, low, rest @ ..] => {

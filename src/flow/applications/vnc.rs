@@ -1,6 +1,6 @@
 //! VNC: the server says the version of its protocol first (RFC 6143, 7.1.1).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct Vnc;
@@ -8,6 +8,14 @@ pub(super) struct Vnc;
 const GREETING: [&[u8]; 1] = [b"RFB 00"];
 
 impl Application for Vnc {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        first == b'R'
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         let said = talk.now();
         if !talk.is_tcp() {

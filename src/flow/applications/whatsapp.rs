@@ -1,6 +1,6 @@
 //! WhatsApp's own connection: an edge header, or at once the letters and version of its Noise handshake.
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct WhatsApp;
@@ -9,6 +9,14 @@ pub(super) struct WhatsApp;
 const BEGINS: [&[u8]; 2] = [b"ED\0\x01", b"WA"];
 
 impl Application for WhatsApp {
+    fn over(&self) -> Over {
+        Over::Tcp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, b'E' | b'W')
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if !talk.is_tcp() {
             return Answer::NotMine;

@@ -1,6 +1,6 @@
 //! WireGuard: four kinds of message with fixed heads (whitepaper, section 5.4).
 
-use super::{Answer, Application, Facts, Hearing, Talk};
+use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::ApplicationClass;
 
 pub(super) struct WireGuard;
@@ -13,6 +13,14 @@ const COOKIE: usize = 64;
 const SHORTEST_DATA: usize = 32;
 
 impl Application for WireGuard {
+    fn over(&self) -> Over {
+        Over::Udp
+    }
+
+    fn begins(&self, first: u8) -> bool {
+        matches!(first, 1..=4)
+    }
+
     fn probe(&self, talk: &Talk<'_>) -> Answer {
         if talk.is_tcp() {
             return Answer::NotMine;

@@ -141,7 +141,7 @@ pub(super) fn flow_of(
 ) -> Flow {
     let is_icmp = matches!(protocol, 1 | 58);
     let ports = if is_icmp { [0, 0] } else { ports };
-    let facts = Conversation::facts(None, protocol, ports);
+    let facts = Conversation::facts(None, protocol, ports, u64::MAX);
     // Without type and code of ICMP there is no Community ID.
     let community = (!is_icmp || icmp.is_some()).then(|| {
         let number = |ip| u128::from(to_store_ip(ip));
