@@ -331,3 +331,44 @@ fn clients_come_over_tls_and_off_this_machine_only_so() {
         assert!(!answer.starts_with(b"HTTP"));
     }
 }
+
+/// Each forbidden statement in eleven disguises, by a client over TLS: none may come through.
+const FORBIDDEN: &str = r##"
+import ssl, sys, urllib.request, urllib.error
+port, key, ca, table = sys.argv[1:5]
+context = ssl.create_default_context(cafile=ca)
+things = [line.rstrip("\n") for line in open(table) if not line.startswith("#")]
+disguises = ["@", "-- SELECT 1\n@", "/* SELECT /* 1 */ */ @", "SELECT 1; @", "SELECT 1;\n\n@;", "EXPLAIN @", "EXPLAIN AST @", "\ufeff@", "\u00a0\t\r\n @ ;", "@ SETTINGS readonly = 0", "(@)"]
+said = 0
+for thing in things:
+    for disguise in disguises:
+        # The parser takes this one for `SELECT explain AS delete`.
+        if thing.startswith("DELETE") and disguise == "EXPLAIN @":
+            continue
+        request = urllib.request.Request(f"https://localhost:{port}/", data=disguise.replace("@", thing).encode())
+        request.add_header("X-ClickHouse-User", "x")
+        request.add_header("X-ClickHouse-Key", key)
+        try:
+            answer = urllib.request.urlopen(request, context=context, timeout=60)
+            sys.exit(f"came through: {disguise.replace('@', thing)}: {answer.read()[:200]}")
+        except urllib.error.HTTPError as error:
+            # Not understood, not allowed, or no argument that is taken here.
+            code = error.headers.get("X-ClickHouse-Exception-Code")
+            if code not in ("62", "497", "36", "164"):
+                sys.exit(f"{code}: {disguise.replace('@', thing)}: {error.read()[:300]}")
+            said += 1
+if said < 250:
+    sys.exit(f"only {said} were said")
+"##;
+
+#[test]
+fn what_is_forbidden_is_refused_over_tls_too() {
+    if !is_here("python3", "import ssl") {
+        return;
+    }
+    if let Some(served) = Served::start("forbidden tls", true) {
+        let certificate = served.certificate.to_str().unwrap();
+        let table = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/store/FORBIDDEN.txt");
+        served.run("python3", FORBIDDEN, &[certificate, table]);
+    }
+}
