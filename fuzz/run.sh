@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets and runs each for so many seconds.
 #
-#   fuzz/run.sh SECONDS [TARGET...]      without targets, all of them; INVIGIL_FUZZ_JOBS at the same time (1)
+#   fuzz/run.sh SECONDS [TARGET...]      without targets, all of them; INVIGIL_FUZZ_JOBS at the same time (1);
+#                                        INVIGIL_FUZZ_BUILT=1 runs what was built before
 #
 # It needs no nightly compiler: the coverage that libFuzzer steers by is a pass of LLVM that the stable one has.
 set -euo pipefail
@@ -16,7 +17,7 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares"
 # A named target keeps the flags away from build scripts and macros, which have no libFuzzer to report to.
-cargo build --quiet --manifest-path "$here/Cargo.toml" --release --target "$host" --bins
+[ -n "${INVIGIL_FUZZ_BUILT:-}" ] || cargo build --quiet --manifest-path "$here/Cargo.toml" --release --target "$host" --bins
 programs="$built/$host/release"
 
 [ "$#" -gt 0 ] || for file in "$here"/targets/*.rs; do set -- "$@" "$(basename "$file" .rs)"; done
