@@ -49,7 +49,10 @@ impl CaptureFile {
     pub fn open(input: Box<dyn Read + Send>) -> Result<CaptureFile, CaptureError> {
         let mut window = Window::new(unpacked(input)?);
         if !window.ready(1)? {
-            return Err(CaptureError::Empty);
+            return Err(match window.is_broken() {
+                true => CaptureError::Broken,
+                false => CaptureError::Empty,
+            });
         }
         window.ready(24)?;
         let format = if let Some(format) = Classic::begin(&mut window) {
@@ -138,11 +141,25 @@ fn unpacked(mut input: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cap
     let is_gzip = head == [0x1f, 0x8b];
     let whole = Cursor::new(head).chain(input);
     Ok(if is_gzip {
-        Box::new(MultiGzDecoder::new(whole))
+        Box::new(Pieces(MultiGzDecoder::new(whole)))
     } else {
         Box::new(whole)
     })
 }
+
+/// Reads a little at a time: where compression is broken, the decoder gives back nothing of what it was asked for, also
+/// not what was sound before the fault.
+struct Pieces<R>(R);
+
+impl<R: Read> Read for Pieces<R> {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        let some = room.len().min(PIECE);
+        self.0.read(room.get_mut(..some).unwrap_or_default())
+    }
+}
+
+/// How much is lost before a fault of the compression, at most, beside the 32 KiB that the decoder holds back itself.
+const PIECE: usize = 16 << 10;
 
 fn hex(byte: &u8) -> String {
     format!("{byte:02x}")

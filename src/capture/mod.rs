@@ -49,6 +49,9 @@ pub enum CaptureError {
     /// The source ends before a capture begins.
     #[error("the capture is empty")]
     Empty,
+    /// It is compressed, and that is broken from the beginning on.
+    #[error("the compression of the capture is broken, and nothing of it can be read")]
+    Broken,
     /// Neither pcap nor pcapng.
     #[error("not a capture file: it begins with {0}")]
     UnknownFormat(String),

@@ -75,6 +75,44 @@ fn broken_compression_is_damage_and_not_an_error() {
 }
 
 #[test]
+fn what_is_sound_before_broken_compression_is_read() {
+    use std::io::Write as _;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packer.write_all(&head(65_535)).unwrap();
+    for _ in 0..1_000 {
+        packer.write_all(&frame(100)).unwrap();
+    }
+    let mut bytes = packer.finish().unwrap();
+    // The length of a later stored block no longer agrees with its complement.
+    let half = bytes.len() / 2;
+    let block = bytes[half..]
+        .windows(5)
+        .position(|five| five[0] <= 1 && five[1] == !five[3] && five[2] == !five[4])
+        .unwrap();
+    bytes[half + block + 1] ^= 0xff;
+    let mut file = CaptureFile::open(Box::new(Cursor::new(bytes))).unwrap();
+    let (mut frames, mut damage) = (0, 0);
+    while let Some(step) = file.next_step().unwrap() {
+        match step {
+            Step::Packet(_) => frames += 1,
+            Step::Damage { .. } => damage += 1,
+            Step::Time(_) => panic!("nobody said a time"),
+        }
+    }
+    assert!(frames * 116 + (48 << 10) >= half + block, "{frames}");
+    assert_eq!(damage, 1);
+}
+
+#[test]
+fn compression_that_is_broken_from_the_beginning_is_called_that() {
+    // Found by `fuzz/targets/capture_file.rs`.
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3];
+    bytes.extend([0xff; 40]);
+    let refused = CaptureFile::open(Box::new(Cursor::new(bytes)));
+    assert!(matches!(refused, Err(CaptureError::Broken)));
+}
+
+#[test]
 fn what_is_no_capture_is_refused_with_its_first_bytes() {
     let refused = CaptureFile::open(Box::new(Cursor::new(b"GET / HTTP/1.1".to_vec())));
     assert_eq!(

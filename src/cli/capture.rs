@@ -217,6 +217,7 @@ fn store(
         add(stored);
     }
     let Some(rings) = rings else { return Ok(()) };
+    workshop.deposit().finish()?;
     let rings = rings.begin(context, &told_to_stop)?;
     let ends = storing.rings(rings, &told_to_stop)?;
     ended(sum(ends, add))

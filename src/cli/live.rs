@@ -96,7 +96,11 @@ pub(super) fn open(
     let user = config.user.as_deref().map(User::named).transpose();
     let user = user.context("[capture] user in the configuration")?;
     let mut all = Vec::new();
-    for name in devices {
+    for (at, name) in devices.iter().enumerate() {
+        anyhow::ensure!(
+            !devices.iter().take(at).any(|before| before == name),
+            "device {name:?} is named twice, and each of its frames would be counted twice"
+        );
         let opened = open_device(name, &options)?;
         let is_one_of_many = devices.len() > 1 || opened.len() > 1;
         for (index, device) in opened.into_iter().enumerate() {

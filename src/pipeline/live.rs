@@ -54,7 +54,7 @@ pub struct Live {
     time: Time,
     watch: Watch,
     begun: Timestamp,
-    /// When it was told to stop: what came until then is read.
+    /// When it was told to stop: what came until then is read, but not for long, as clocks may be put back.
     until: Option<Timestamp>,
     /// There is nothing more to be read.
     is_over: bool,
@@ -77,7 +77,9 @@ struct Watch {
     /// When the drops were read, something was stored, and drops were told of: seconds since it began.
     looked_at: u64,
     stored_at: u64,
-    said_at: u64,
+    said_at: Option<u64>,
+    said: Drops,
+    stopped_at: u64,
 }
 
 /// How far time has come.
@@ -127,7 +129,9 @@ impl Live {
                 looks: 0,
                 looked_at: 0,
                 stored_at: 0,
-                said_at: 0,
+                said_at: None,
+                said: Drops::default(),
+                stopped_at: 0,
             },
             begun,
             until: None,
@@ -241,21 +245,18 @@ impl Live {
         }
         let seconds = watch.since.elapsed().as_secs();
         let is_over = watch.seconds.is_some_and(|most| seconds >= most);
-        if (watch.told_to_stop.is_set() || is_over) && self.until.is_none() {
-            self.until = Some(clock::now());
+        match self.until {
+            Some(_) if seconds > watch.stopped_at + LAST_READING => return Pace::Stop,
+            None if watch.told_to_stop.is_set() || is_over => {
+                watch.stopped_at = seconds;
+                self.until = Some(clock::now());
+            }
+            _ => {}
         }
         if seconds > watch.looked_at {
             watch.looked_at = seconds;
-            let drops = self.device.drops().since(self.before);
-            if drops != self.drops && seconds >= watch.said_at + SAID_EVERY {
-                watch.said_at = seconds;
-                tracing::warn!(
-                    kernel = drops.kernel,
-                    device = drops.device,
-                    "frames are lost for lack of room"
-                );
-            }
-            self.drops = drops;
+            self.drops = self.device.drops().since(self.before);
+            watch.say(seconds, self.device.name(), self.drops);
         }
         if watch
             .store_every
@@ -273,6 +274,24 @@ impl std::fmt::Debug for Live {
         f.debug_struct("Live")
             .field("device", &self.device)
             .finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    /// Tells of what was lost, not too often.
+    fn say(&mut self, seconds: u64, device: &str, drops: Drops) {
+        let is_time = self.said_at.is_none_or(|at| seconds >= at + SAID_EVERY);
+        if drops == self.said || !is_time {
+            return;
+        }
+        self.said_at = Some(seconds);
+        self.said = drops;
+        tracing::warn!(
+            device,
+            lost_by_kernel = drops.kernel,
+            lost_by_card = drops.device,
+            "frames are lost for lack of room"
+        );
     }
 }
 
@@ -453,6 +472,9 @@ const MARGIN: i64 = 1_000_000;
 
 /// How often a file says that time went on without a frame: less than the wheel of the flow table holds.
 const MARKED_EVERY: i64 = 60_000_000;
+
+/// How long what came before the end is read at most, in seconds.
+const LAST_READING: u64 = 5;
 
 /// How often it is said that frames are lost, in seconds.
 const SAID_EVERY: u64 = 10;

@@ -218,6 +218,8 @@ fn frames_that_are_lost_are_told_and_entered() {
     capture.signal(Signal::STOP);
     let sent = wire.play(&["--topspeed", "--loop", "500"], &["tls.pcap", "dns.pcap"]);
     capture.signal(Signal::CONT);
+    let told = wait_for(PATIENCE, || capture.said().contains("frames are lost"));
+    assert!(told, "{}", capture.said());
     let counts = capture.end();
     let dropped = number(&counts, "dropped");
     assert!(dropped > 0, "a ring of 1 MiB held {sent} frames");
@@ -292,6 +294,8 @@ fn a_user_who_does_not_exist_and_a_filter_that_is_none_are_refused_before_anythi
         String::from_utf8(output.stderr).unwrap()
     };
     let home = Home::without_engine();
+    let said = refused(&home, &["-i", HEARD]);
+    assert!(said.contains("named twice"), "{said}");
     let said = refused(&home, &["--filter", "prot 53"]);
     assert!(
         said.contains("prot 53") && said.contains("man pcap-filter"),

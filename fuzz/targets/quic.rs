@@ -1,0 +1,6 @@
+//! QUIC.
+#![no_main]
+
+use invigil_fuzz::{Ports, talk};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| talk(Ports::Quic, data));
