@@ -1,6 +1,9 @@
 //! `invigil ingest`: logs to events.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -8,19 +11,22 @@ use serde_json::json;
 
 use crate::clock;
 use crate::keys::{self, Purpose};
-use crate::ledger::FrameNonces;
 use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
+use crate::pipeline::follow::{Choice, Following, Told as FollowTold};
 use crate::pipeline::formats;
 use crate::pipeline::ingest::{LogReading, detect};
-use crate::pipeline::input::{InputName, Opened};
+use crate::pipeline::input::archive::{self, Found};
+use crate::pipeline::input::picked::Picked;
+use crate::pipeline::input::{InputError, InputName, Opened};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
+use crate::pipeline::log_files::{LogFiles, TakenUp, damaged};
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
 use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
-use crate::record::{Counts, Event, SourceId, SourceKind, Timestamp};
+use crate::record::{Counts, Event, SourceId, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::{OutputArgs, add_count};
@@ -29,12 +35,15 @@ use super::progress::Progress;
 /// Logs to events.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil ingest access.log access.log.1.gz\n  invigil ingest --format radius_detail detail-20260302\n  zcat access.log.gz | invigil ingest --to jsonl -\n  invigil ingest --list-formats"
+    after_help = "Examples:\n  invigil ingest access.log access.log.1.gz\n  invigil ingest --format radius_detail detail-20260302\n  invigil ingest '/var/log/squid/*.log' old-logs.tar.gz archive/\n  invigil ingest --follow /var/log/squid/access.log\n  zcat access.log.gz | invigil ingest --to jsonl -\n  invigil ingest --list-formats"
 )]
 pub struct Args {
-    /// The logs, also gzipped; `-` is standard input.
+    /// The logs: files, also packed (gzip, zstd, xz, bzip2) or in a tar or zip; folders with all that is in them; patterns in quotes; `-` is standard input.
     #[arg(value_name = "FILE", required_unless_present = "list_formats")]
     files: Vec<PathBuf>,
+    /// Go on reading what is written to these logs, rotated or not, until told to stop. What was rotated away beside them is read too.
+    #[arg(long)]
+    follow: bool,
     /// The format, or `auto` to tell it from the first lines.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     format: String,
@@ -77,23 +86,101 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     args.output.check()?;
     if let Some(format) = args.output.format(context) {
-        let counts = print(args, context, &formats, format)?;
+        anyhow::ensure!(
+            !args.follow,
+            "--follow stores what it reads: leave --to out"
+        );
+        let (counts, unread) = print(args, context, &formats, format)?;
         args.output.write_counts(&counts_json(&counts))?;
         context.tell(sentence(&counts));
-        return Ok(Exit::Done);
+        return all_read(unread);
     }
     // What was stored before something failed is told too.
     let mut total = (Counts::default(), Left::default());
-    let stored = store(args, context, &formats, &mut total);
+    let stored = match args.follow {
+        true => follow(args, context, &formats, &mut total).map(|()| 0),
+        false => store(args, context, &formats, &mut total),
+    };
     let (counts, left) = total;
     let mut json = counts_json(&counts);
     add_count(&mut json, "spooled", left.frames);
     add_count(&mut json, "dropped", left.dropped.counts.read);
     args.output.write_counts(&json)?;
     context.tell(sentence(&counts));
-    stored?;
-    context.arrived(&left)
+    let unread = stored?;
+    context.arrived(&left)?;
+    all_read(unread)
 }
+
+/// Files that were found in a folder or an archive and could not be read are no success.
+fn all_read(unread: u64) -> anyhow::Result<Exit> {
+    anyhow::ensure!(
+        unread == 0,
+        "{unread} of the files could not be read: they are named above; the others were"
+    );
+    Ok(Exit::Done)
+}
+
+/// Hands out each input that these names mean: files, those in folders and those in archives; nothing in the place of
+/// one that is damaged. What is wrong with one that was not named itself is told, and the others are read.
+fn each_input(
+    files: &[PathBuf],
+    context: &Context,
+    unread: &mut u64,
+    mut each: impl FnMut(Option<InputName>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let picked = Picked::of(files)?;
+    let named = picked.named.iter().map(|path| (path, true));
+    let found = picked.found.iter().map(|path| (path, false));
+    for (path, is_named) in named.chain(found) {
+        let name = InputName::of(path);
+        let mut one = |name: Option<InputName>, may_fail: bool| match each(name) {
+            Err(error) if may_fail && is_about_the_file(&error) => {
+                *unread += 1;
+                context.warn(format!("{error:#}"));
+                Ok(())
+            }
+            done => done,
+        };
+        let kind = match name {
+            InputName::Stdin => None,
+            _ => match archive::Kind::of(path) {
+                Err(error) if !is_named => {
+                    one(Some(name), true)?;
+                    drop(error);
+                    continue;
+                }
+                kind => kind?,
+            },
+        };
+        let Some(kind) = kind else {
+            one(Some(name), !is_named)?;
+            continue;
+        };
+        kind.each(path, |found| match found {
+            Found::Member(member) => one(Some(InputName::Member(member)), true),
+            Found::Damage { name, source } => {
+                context.warn(format!("{name} is damaged, the rest is lost: {source}"));
+                one(None, false)
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether an error is about one file and its lines, and not about all of the work.
+fn is_about_the_file(error: &anyhow::Error) -> bool {
+    let input = error.downcast_ref::<InputError>().is_some();
+    let read = matches!(error.downcast_ref(), Some(PipelineError::Input(_)));
+    input || read || error.downcast_ref::<UnknownFormat>().is_some()
+}
+
+/// The first lines are like none of the formats.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot tell the format of {0}: name one with --format (`invigil ingest --list-formats`); captures are read with `invigil capture -r`, registers with `invigil register KIND import`"
+)]
+struct UnknownFormat(String);
 
 /// The formats at hand, and what the person and the configuration say of the sources.
 struct Formats<'a> {
@@ -203,19 +290,21 @@ impl<'a> Formats<'a> {
         let (found, input) = detect(input, &self.own)?;
         let Some(input) = input else { return Ok(None) };
         self.tell_choice(&name, &found);
-        let format = found.first().map(|(format, _)| *format).with_context(|| {
-        format!("cannot tell the format of {name}: name one with --format (`invigil ingest --list-formats`); captures are read with `invigil capture -r`, registers with `invigil register KIND import`")
-    })?;
+        let format = found.first().map(|(format, _)| *format);
+        let format = format.ok_or(UnknownFormat(name))?;
         Ok(Some((format, input)))
     }
 }
+
+/// Counts, and how many files could not be read.
+type Printed = (Counts, u64);
 
 fn print(
     args: &Args,
     context: &Context,
     formats: &Formats<'_>,
     to: OutputFormat,
-) -> anyhow::Result<Counts> {
+) -> anyhow::Result<Printed> {
     let lists = lists::load(&context.places.data)?;
     let mut output = args
         .output
@@ -225,14 +314,17 @@ fn print(
         .as_deref()
         .map(|path| reject_file(path, context))
         .transpose()?;
-    let mut total = Counts::default();
-    for path in &args.files {
-        let name = InputName::of(path);
+    let (mut total, mut unread) = (Counts::default(), 0);
+    each_input(&args.files, context, &mut unread, |name| {
+        let Some(name) = name else {
+            total.add(&damaged());
+            return Ok(());
+        };
         let source = name.passing_source()?;
         let progress = Progress::of(context, &name);
         let settings = formats.settings(&name)?;
         let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
-            continue;
+            return Ok(());
         };
         let reading = LogReading {
             format,
@@ -250,20 +342,22 @@ fn print(
             output.record(place, event).map_err(PipelineError::Output)
         })?;
         total.add(&counts);
-    }
+        Ok(())
+    })?;
     if let Some(rejects) = rejects {
         rejects.finish()?;
     }
     output.finish()?;
-    Ok(total)
+    Ok((total, unread))
 }
 
+/// Stores what is new; gives how many files could not be read.
 fn store(
     args: &Args,
     context: &Context,
     formats: &Formats<'_>,
     total: &mut (Counts, Left),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u64> {
     anyhow::ensure!(
         args.rejects.is_none(),
         "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
@@ -272,9 +366,23 @@ fn store(
     let deposit = workshop.deposit();
     let lists = lists::load(&context.places.data)?;
     let mut names = context.names()?;
-    let told_to_stop = stop::when_told()?;
-    for path in &args.files {
-        let name = InputName::of(path);
+    let nonces = workshop.keys.key(Purpose::Nonces);
+    let files = LogFiles {
+        deposit: &deposit,
+        data_id: workshop.keys.id(),
+        nonces: &nonces,
+        lists: &lists,
+        told_to_stop: stop::when_told()?,
+    };
+    let mut unread = 0;
+    each_input(&args.files, context, &mut unread, |name| {
+        let Some(name) = name else {
+            total.0.add(&damaged());
+            return Ok(());
+        };
+        if files.told_to_stop.is_set() {
+            return Err(PipelineError::Interrupted.into());
+        }
         let _one_at_a_time = if name.is_regular() {
             Some(sources::lock_files(&context.places.data, &deposit)?)
         } else {
@@ -284,40 +392,134 @@ fn store(
         let progress = Progress::of(context, &name);
         let settings = formats.settings(&name)?;
         let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
-            continue;
+            return Ok(());
         };
-        let resolved = if name.is_regular() {
-            let history = deposit.history()?;
-            let identity = name.identify(history.points())?;
-            let id = workshop.keys.id();
-            sources::of_file(&identity, &history, SourceKind::LogFile, format.name(), id)
+        let taken = if name.is_regular() {
+            files.take_up(&name, format, input, &deposit.history()?)?
         } else {
-            sources::of_session(SourceId(keys::random()?), SourceKind::Stream, format.name())
+            TakenUp::of_stream(SourceId(keys::random()?), format, input)
         };
-        if resolved.complete {
-            total.0.add(&resolved.counts_when_complete());
-            continue;
-        }
-        let reading = LogReading {
-            format,
-            settings: &settings,
-            lists: &lists,
-            told_to_stop: told_to_stop.clone(),
-            lines: Lines::of(deposit.ledger.entries()?),
-        };
-        let nonces = FrameNonces::new(&workshop.keys.key(Purpose::Nonces), resolved.source.id);
-        let (counts, left) = reading.store(
-            input,
-            &resolved.source,
-            resolved.stored_bytes,
-            &mut names,
-            nonces,
-            &deposit,
-        )?;
+        let (counts, left) = files.store(taken, format, &settings, &mut names)?;
         total.0.add(&counts);
         total.1.add(left);
+        Ok(())
+    })?;
+    Ok(unread)
+}
+
+/// Follows logs until the program is told to stop.
+fn follow(
+    args: &Args,
+    context: &Context,
+    formats: &Formats<'_>,
+    total: &mut (Counts, Left),
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.rejects.is_none() && !args.files.iter().any(|path| path.as_os_str() == "-"),
+        "--follow takes files alone, and stores what it reads"
+    );
+    let workshop = context.workshop()?;
+    let deposit = workshop.deposit();
+    let lists = lists::load(&context.places.data)?;
+    let nonces = workshop.keys.key(Purpose::Nonces);
+    let told_to_stop = stop::when_told()?;
+    let files = LogFiles {
+        deposit: &deposit,
+        data_id: workshop.keys.id(),
+        nonces: &nonces,
+        lists: &lists,
+        // A look ends by itself; what it has begun it ends.
+        told_to_stop: Told::default(),
+    };
+    let picked = Picked::of(&args.files)?;
+    let paths = picked.named.into_iter().chain(picked.found).collect();
+    let choice = Followed {
+        formats,
+        untold: RefCell::default(),
+    };
+    let data = &context.places.data;
+    let mut following = Following::new(files, data, choice, context.names()?, paths);
+    let mut trouble = String::new();
+    while !told_to_stop.is_set() {
+        let is_more = match following.look() {
+            Ok((counts, left, is_more)) => {
+                total.0.add(&counts);
+                if left.batches > 0 && trouble.is_empty() {
+                    context.warn(format!("{}: batches wait in the spool", left.reason));
+                }
+                trouble.clone_from(&left.reason);
+                total.1.dropped.batches += left.dropped.batches;
+                is_more
+            }
+            // Room, permission or the store may come back; nothing is passed over meanwhile.
+            Err(error) => {
+                let told = format!("{:#}", anyhow::Error::from(error));
+                if told != trouble {
+                    context.warn(format!("{told}; trying again"));
+                }
+                trouble = told;
+                false
+            }
+        };
+        if !is_more {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
     }
+    let (counts, left) = following.end()?;
+    total.0.add(&counts);
+    total.1.add(left);
     Ok(())
+}
+
+/// How long a follower rests between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// What is known of files that are followed.
+struct Followed<'a> {
+    formats: &'a Formats<'a>,
+    /// Files of which it was told that their format is not known yet.
+    untold: RefCell<BTreeSet<String>>,
+}
+
+impl Choice for Followed<'_> {
+    fn format(&self, input: Opened) -> Option<(&'static dyn LogFormat, Opened)> {
+        let name = input.name.to_string();
+        match self.formats.choose(input) {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                if self.untold.borrow_mut().insert(name) {
+                    self.formats
+                        .context
+                        .warn(format!("{error:#}; it is looked at again"));
+                }
+                None
+            }
+        }
+    }
+
+    fn settings(&self, name: &InputName) -> SourceSettings {
+        // What the configuration says was found to be sound for this file before, or its format would not be known.
+        self.formats
+            .settings(name)
+            .unwrap_or_else(|_| SourceSettings {
+                zone: TimeZone::UTC,
+                reference: clock::now(),
+                fold: Fold::Reject,
+                corrections: logs::Corrections::default(),
+            })
+    }
+
+    fn tell(&self, what: FollowTold<'_>) {
+        let context = self.formats.context;
+        match what {
+            FollowTold::Away(path, why) => context.warn(format!(
+                "cannot read {}: {why}; it is waited for",
+                path.display()
+            )),
+            FollowTold::Back(path) => context.warn(format!("{} can be read again", path.display())),
+            FollowTold::Rotated(path) => context.tell(format!("{} was rotated", path.display())),
+        }
+    }
 }
 
 /// Stores one log as the command does, for measuring.
@@ -329,6 +531,7 @@ pub(super) fn store_one(
     let args = Args {
         files: vec![file.to_owned()],
         format: format.to_owned(),
+        follow: false,
         list_formats: false,
         zone: Some("UTC".to_owned()),
         fold: FoldArg::First,

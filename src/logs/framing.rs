@@ -4,9 +4,12 @@
 //! place. Blocks can travel to other threads; where they are cut depends on the bytes alone. Memory
 //! is bounded however long a line is.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter};
+
+use super::writing::{LineLength, Text, Writing};
 
 /// What ends a frame of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +40,9 @@ pub struct Frame<'a> {
     pub lines: u32,
     /// Where it begins, in bytes.
     pub offset: u64,
-    /// How many bytes it takes with its line ends: the next frame begins after them.
+    /// How many bytes it takes in the source with its line ends: the next frame begins after them.
     pub length: u64,
-    /// Its bytes without the line end; of a frame that is too long, the first [`FRAME_LIMIT`].
+    /// Its text without the line end; of a frame that is too long, the first [`FRAME_LIMIT`] bytes.
     pub bytes: &'a [u8],
     /// Whether it is longer than [`FRAME_LIMIT`].
     pub too_long: bool,
@@ -51,6 +54,8 @@ pub struct Frame<'a> {
 #[derive(Clone, Debug)]
 pub struct Block {
     bytes: Vec<u8>,
+    /// What readers are given, where that is not the source's own bytes.
+    text: Option<Text>,
     framing: Framing,
     first: Position,
     /// What was left out of the only frame of this block, which is longer than a block.
@@ -62,6 +67,7 @@ pub struct Block {
 pub struct Framer<R> {
     input: R,
     framing: Framing,
+    writing: Writing,
     next: Position,
     /// The beginning of a frame whose end was not in the last block.
     carry: Vec<u8>,
@@ -72,6 +78,8 @@ pub struct Framer<R> {
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     rest: &'a [u8],
+    /// The lines of text that is not the source's own bytes.
+    lines: Option<std::slice::Iter<'a, LineLength>>,
     framing: Framing,
     at: Position,
     skipped: Option<Skipped>,
@@ -96,6 +104,7 @@ impl Block {
     pub fn new() -> Self {
         Block {
             bytes: Vec::with_capacity(BLOCK_SIZE),
+            text: None,
             framing: Framing::Line,
             first: Position::START,
             skipped: None,
@@ -104,8 +113,10 @@ impl Block {
 
     /// The frames in it, in order.
     pub fn frames(&self) -> Frames<'_> {
+        let text = self.text.as_ref();
         Frames {
-            rest: &self.bytes,
+            rest: text.map_or(&self.bytes, |text| &text.bytes),
+            lines: text.map(|text| text.lines.iter()),
             framing: self.framing,
             at: self.first,
             skipped: self.skipped,
@@ -117,7 +128,7 @@ impl Block {
         self.first
     }
 
-    /// Its bytes with all line ends; of a frame that is longer than a block, the beginning alone.
+    /// The source's bytes with all line ends; of a frame that is longer than a block, the beginning alone.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -140,10 +151,16 @@ impl<R: Read> Framer<R> {
         Framer {
             input,
             framing,
+            writing: Writing::default(),
             next,
             carry: Vec::new(),
             ended: false,
         }
+    }
+
+    /// The same, of a source that writes its text in this way.
+    pub fn written(self, writing: Writing) -> Self {
+        Framer { writing, ..self }
     }
 
     /// Fills the block with the next frames; `false` at the end of the source.
@@ -155,14 +172,16 @@ impl<R: Read> Framer<R> {
         block.skipped = None;
         self.read_up_to(&mut block.bytes, BLOCK_SIZE)?;
         if !self.ended {
-            match last_end(self.framing, &block.bytes) {
+            match self.last_end(&block.bytes) {
                 Some(end) => {
                     self.carry.extend(block.bytes.drain(end..));
                 }
                 None => block.skipped = Some(self.skip(&mut block.bytes)?),
             }
         }
-        let lines = memchr_iter(b'\n', &block.bytes).count() as u64;
+        block.text = (!self.writing.is_plain()).then(|| self.text(&block.bytes, self.next.offset));
+        let read = block.text.as_ref().map_or(&block.bytes, |text| &text.bytes);
+        let lines = memchr_iter(b'\n', read).count() as u64;
         self.next.offset += block.bytes.len() as u64;
         self.next.line += lines;
         if let Some(skipped) = block.skipped {
@@ -170,6 +189,25 @@ impl<R: Read> Framer<R> {
             self.next.line += u64::from(skipped.lines);
         }
         Ok(!block.bytes.is_empty())
+    }
+
+    fn text(&self, raw: &[u8], offset: u64) -> Text {
+        let mut text = Text::default();
+        self.writing.read_into(raw, offset == 0, &mut text);
+        text
+    }
+
+    /// Where the last whole frame ends.
+    fn last_end(&self, raw: &[u8]) -> Option<usize> {
+        if self.writing.is_plain() {
+            return last_end(self.framing, raw);
+        }
+        let end = self.writing.last_line_end(raw)?;
+        if self.framing == Framing::Line {
+            return Some(end);
+        }
+        let text = self.text(raw, self.next.offset);
+        last_end(self.framing, &text.bytes).map(|end| text.raw_end(end))
     }
 
     /// Where the next block begins.
@@ -190,11 +228,21 @@ impl<R: Read> Framer<R> {
         Ok(())
     }
 
+    /// What readers are given of these bytes, with its lines where it is not the bytes themselves.
+    fn readable<'b>(&self, raw: &'b [u8]) -> (Cow<'b, [u8]>, Option<Text>) {
+        if self.writing.is_plain() {
+            return (raw.into(), None);
+        }
+        let mut text = self.text(raw, u64::MAX);
+        (std::mem::take(&mut text.bytes).into(), Some(text))
+    }
+
     /// Passes over the rest of a frame that does not fit into a block, keeping its beginning.
     fn skip(&mut self, bytes: &mut Vec<u8>) -> io::Result<Skipped> {
         let mut rest = bytes.split_off(FRAME_LIMIT.min(bytes.len()));
         let mut state = LineState::default();
-        let _inside_the_beginning = state.find_end(self.framing, bytes);
+        let beginning = self.readable(bytes);
+        let _inside_the_beginning = state.find_end(self.framing, &beginning.0);
         let mut skipped = Skipped {
             bytes: 0,
             lines: 0,
@@ -202,19 +250,21 @@ impl<R: Read> Framer<R> {
             open: false,
         };
         loop {
-            let end = state.find_end(self.framing, &rest);
-            let (over, next) = rest
-                .split_at_checked(end.unwrap_or(rest.len()))
-                .unwrap_or((&rest, &[]));
-            skipped.bytes += over.len() as u64;
+            let (read, text) = self.readable(&rest);
+            let end = state.find_end(self.framing, &read);
+            let over = read.get(..end.unwrap_or(read.len())).unwrap_or(&read);
             let lines = u32::try_from(memchr_iter(b'\n', over).count()).unwrap_or(u32::MAX);
             skipped.lines = skipped.lines.saturating_add(lines);
             skipped.open = over.last().map_or(skipped.open, |byte| *byte != b'\n');
-            if end.is_some() {
+            if let Some(end) = end {
+                let end = text.map_or(end, |text| text.raw_end(end));
+                skipped.bytes += end as u64;
                 skipped.terminated = true;
-                self.carry.extend_from_slice(next);
+                self.carry
+                    .extend_from_slice(rest.get(end..).unwrap_or_default());
                 return Ok(skipped);
             }
+            skipped.bytes += rest.len() as u64;
             if self.ended {
                 return Ok(skipped);
             }
@@ -229,6 +279,7 @@ impl<'a> Frames<'a> {
     pub fn of(bytes: &'a [u8], framing: Framing) -> Self {
         Frames {
             rest: bytes,
+            lines: None,
             framing,
             at: Position::START,
             skipped: None,
@@ -252,12 +303,19 @@ impl<'a> Iterator for Frames<'a> {
             .split_at_checked(end.unwrap_or(self.rest.len()))
             .unwrap_or((self.rest, &[]));
         self.rest = rest;
-        let bytes = without_line_end(whole, self.framing);
+        let length = match &mut self.lines {
+            None => whole.len() as u64,
+            Some(lines) => raw_length(lines, whole.len()),
+        };
+        let mut bytes = without_line_end(whole, self.framing);
+        if self.at.offset == 0 {
+            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        }
         let mut frame = Frame {
             number: self.at.line,
             lines: lines_in(whole, self.framing, end.is_some()),
             offset: self.at.offset,
-            length: whole.len() as u64,
+            length,
             bytes: bytes.get(..FRAME_LIMIT).unwrap_or(bytes),
             too_long: bytes.len() > FRAME_LIMIT,
             terminated: end.is_some(),
@@ -275,6 +333,18 @@ impl<'a> Iterator for Frames<'a> {
         self.at.line += u64::from(frame.lines);
         Some(frame)
     }
+}
+
+/// How many of the source's bytes so much of the text was made of, line by line.
+fn raw_length(lines: &mut std::slice::Iter<'_, LineLength>, text: usize) -> u64 {
+    let (mut raw, mut seen) = (0, 0);
+    // A mark alone is a line without text.
+    while seen < text || lines.as_slice().first().is_some_and(|line| line.text == 0) {
+        let Some(line) = lines.next() else { break };
+        raw += line.raw as u64;
+        seen += line.text;
+    }
+    raw
 }
 
 /// Remembers, from one piece of bytes to the next, whether the line that runs may be the last of its frame; nothing while it has no byte.
@@ -453,6 +523,56 @@ mod tests {
         let open = cut(&vec![b'x'; 2 * BLOCK_SIZE], Framing::Line);
         assert_eq!(open.len(), 1);
         assert!(open[0].5 && !open[0].6);
+    }
+
+    #[test]
+    fn other_encodings_are_cut_alike_and_keep_their_own_offsets() {
+        let mut text = String::new();
+        for number in 0..30_000 {
+            text.push_str(&format!("l\u{ed}ne {number}\u{a0d}\n"));
+        }
+        text.push_str(&"x".repeat(2 * BLOCK_SIZE));
+        text.push_str("\nafter\nopen");
+        let wanted: Vec<_> = cut(text.as_bytes(), Framing::Line);
+        let utf16 = |big: bool| -> Vec<u8> {
+            let units = text.encode_utf16();
+            let bytes = |unit: u16| {
+                if big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            };
+            units.flat_map(bytes).collect()
+        };
+        for raw in [utf16(false), utf16(true)] {
+            let mut framer = Framer::new(&raw[..], Framing::Line).written(Writing::of(&raw));
+            let (mut block, mut at, mut whole) = (Block::new(), 0, Vec::new());
+            while framer.fill(&mut block).unwrap() {
+                for frame in block.frames() {
+                    assert_eq!(frame.offset, at);
+                    at += frame.length;
+                    whole.push(seen(frame));
+                }
+            }
+            assert_eq!(at, raw.len() as u64);
+            assert_eq!(whole.len(), wanted.len());
+            for (one, other) in whole.iter().zip(&wanted) {
+                assert_eq!(
+                    (one.0, one.1, one.5, one.6),
+                    (other.0, other.1, other.5, other.6)
+                );
+                // Of a line that is too long the beginning alone is kept, cut in the source's own bytes.
+                assert!(one.4 == other.4 || one.5 && other.4.starts_with(&one.4));
+            }
+        }
+        let cr = b"\xef\xbb\xbfone\rtwo\r\rfour";
+        let mut framer = Framer::new(&cr[..], Framing::Line).written(Writing::of(cr));
+        let mut block = Block::new();
+        assert!(framer.fill(&mut block).unwrap());
+        let frames: Vec<_> = block.frames().map(seen).collect();
+        assert_eq!(frames[0], (1, 1, 0, 7, b"one".to_vec(), false, true));
+        assert_eq!(frames[3], (4, 1, 12, 4, b"four".to_vec(), false, false));
     }
 
     #[test]

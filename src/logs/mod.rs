@@ -28,6 +28,7 @@ mod squid;
 mod stamps;
 mod times;
 mod urls;
+mod writing;
 mod xml;
 
 pub use corrected::{Corrections, Distrusted, reader};
@@ -36,6 +37,7 @@ pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
 pub use mis::MisExport;
 pub use registers::{RegisterError, RegisterFrame, read_register};
+pub use writing::{Encoding, LineEnd, Writing};
 
 #[cfg(test)]
 mod tests;

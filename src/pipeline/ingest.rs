@@ -8,13 +8,16 @@
 //! unfinished, and read once it is whole: half a line is another line, and a line that is stored twice is counted twice.
 //! A stream does not come back, so its last line is read as it is.
 
+use std::io::{self, Read};
+
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::io::Read;
+use ring::digest::Context;
 
 use crate::classify::ListIndex;
 use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::logs::{
-    Block, Frame, Framer, LineReader, LogFormat, Outcome, SourceSettings, read_frame,
+    Block, Frame, Framer, LineReader, LogFormat, Outcome, Position, SourceSettings, Writing,
+    read_frame,
 };
 use crate::record::{
     Counts, Event, IgnoreReason, Place, Record, Reject, RejectReason, SourceId, SourceKind,
@@ -25,7 +28,7 @@ use crate::store::originals::Batch;
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
-use super::input::Opened;
+use super::input::{InputError, Opened, StoredPoint};
 use super::lane::Left;
 use super::retention::Lines;
 use super::stop::Told;
@@ -46,6 +49,106 @@ pub struct LogReading<'a> {
     pub lines: Lines,
 }
 
+/// How much of a source its writing is told from.
+pub(super) const SAMPLE: usize = 64 << 10;
+
+/// Where a source is taken up.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each file that is read, and nearly always a mark"
+)]
+pub enum Start {
+    /// At its beginning; frames that begin before so many bytes are stored, and read again for what a format remembers.
+    Beginning(u64),
+    /// At a mark.
+    At(Mark),
+}
+
+/// A place up to which a source was read and stored, and all that is needed to go on from there.
+pub struct Mark {
+    position: Position,
+    digest: Context,
+    writing: Writing,
+    /// The reader that saw what stands before, if it is at hand.
+    reader: Option<Box<dyn LineReader>>,
+}
+
+impl Mark {
+    /// Takes an input to where a stored point of it ends. `digest` is that of all before it.
+    pub fn at(
+        point: &StoredPoint,
+        digest: Context,
+        mut input: Opened,
+    ) -> Result<(Mark, Opened), InputError> {
+        let writing;
+        (writing, input) = writing_of(input)?;
+        let before = &mut input.reader.by_ref().take(point.length);
+        io::copy(before, &mut io::sink()).map_err(|error| input.name.error(error))?;
+        let mark = Mark {
+            position: Position {
+                offset: point.length,
+                line: point.last_frame + 1,
+            },
+            digest,
+            writing,
+            reader: None,
+        };
+        Ok((mark, input))
+    }
+
+    /// The beginning of a source that begins with these bytes.
+    pub fn beginning(sample: &[u8]) -> Mark {
+        Mark {
+            position: Position::START,
+            digest: Context::new(&ring::digest::SHA256),
+            writing: Writing::of(sample),
+            reader: None,
+        }
+    }
+
+    /// The next lines get a new reader.
+    pub fn forget_reader(&mut self) {
+        self.reader = None;
+    }
+
+    /// How many bytes lie before it.
+    pub fn offset(&self) -> u64 {
+        self.position.offset
+    }
+
+    /// How many lines lie before it.
+    pub fn lines(&self) -> u64 {
+        self.position.line.saturating_sub(1)
+    }
+
+    /// The digest of all that lies before it.
+    pub fn digest(&self) -> [u8; 32] {
+        super::input::bytes_of(self.digest.clone())
+    }
+}
+
+/// How an input writes its text, and the whole of it.
+fn writing_of(mut input: Opened) -> Result<(Writing, Opened), InputError> {
+    let mut start = Vec::new();
+    let sample = &mut input.reader.by_ref().take(SAMPLE as u64);
+    sample
+        .read_to_end(&mut start)
+        .map_err(|error| input.name.error(error))?;
+    let writing = Writing::of(&start);
+    input.reader = Box::new(io::Cursor::new(start).chain(input.reader));
+    Ok((writing, input))
+}
+
+/// What came of storing a part of a source.
+pub struct Went {
+    /// What was counted.
+    pub counts: Counts,
+    /// What waits for the store.
+    pub left: Left,
+    /// Where the source is taken up the next time.
+    pub mark: Mark,
+}
+
 /// How many blocks make a batch: about sixteen megabytes of a log.
 const BLOCKS_IN_A_BATCH: u64 = 64;
 
@@ -58,7 +161,8 @@ impl LogReading<'_> {
         mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
     ) -> Result<Counts, PipelineError> {
         let torn = input.torn.clone();
-        let mut framer = Framer::new(input.reader, self.format.framing());
+        let (writing, input) = writing_of(input)?;
+        let mut framer = Framer::new(input.reader, self.format.framing()).written(writing);
         let mut reader = crate::logs::reader(self.format, self.settings);
         let mut counts = Counts::default();
         let mut block = Block::new();
@@ -102,38 +206,71 @@ impl LogReading<'_> {
         &self,
         input: Opened,
         source: &OpenSource,
-        stored_bytes: u64,
+        start: Start,
         names: &mut Names,
         nonces: FrameNonces,
         deposit: &Deposit<'_>,
     ) -> Result<(Counts, Left), PipelineError> {
+        let went = self.store_part(input, source, start, true, names, nonces, deposit)?;
+        Ok((went.counts, went.left))
+    }
+
+    /// The same of a source that goes on, which is not `closing` yet.
+    #[expect(clippy::too_many_arguments, reason = "each is another's to give")]
+    pub(super) fn store_part(
+        &self,
+        input: Opened,
+        source: &OpenSource,
+        start: Start,
+        closing: bool,
+        names: &mut Names,
+        nonces: FrameNonces,
+        deposit: &Deposit<'_>,
+    ) -> Result<Went, PipelineError> {
         let (to_read, blocks) = bounded::<Piece>(WAITING);
         let framing = self.format.framing();
         let may_grow = source.kind == SourceKind::LogFile;
         let name = input.name.to_string();
+        let (mut mark, stored_bytes, input) = match start {
+            Start::At(mark) => (mark, 0, input),
+            Start::Beginning(stored_bytes) => {
+                let (writing, input) = writing_of(input)?;
+                let mut mark = Mark::beginning(&[]);
+                mark.writing = writing;
+                (mark, stored_bytes, input)
+            }
+        };
+        let reader = mark.reader.take();
         std::thread::scope(|threads| {
-            let cutter = threads.spawn(move || cut(input, framing, may_grow, &to_read));
-            let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces);
+            let cutter = threads.spawn(move || cut(input, framing, may_grow, mark, &to_read));
+            let mut maker = BatchMaker::new(self, source, stored_bytes, names, nonces, reader);
             let stored = beside_storing(deposit, source, Some(&name), |to_store| {
                 maker.run(&blocks, to_store)
             });
             // Closed first, so that the cutter does not wait for one that has stopped.
             drop(blocks);
             let ((), mut lane) = stored?;
-            let end = cutter
+            let mut mark = cutter
                 .join()
                 .map_err(|_| PipelineError::Stopped("reading"))??;
-            let (mut counts, nothing_new) = (maker.total, !maker.sent);
+            let BatchMaker {
+                total,
+                sent,
+                reader,
+                ..
+            } = maker;
+            mark.reader = Some(reader);
+            let mut counts = total;
             counts.check()?;
             // What ended there before has not ended again, and of what has not begun there is nothing to say.
             let known = source.past.as_ref().is_none_or(SourcePast::is_at_an_end);
-            if !(nothing_new && known) {
-                lane.close(source, end.length, end.digest, 0)?;
+            if closing && (sent || !known) {
+                lane.close(source, mark.offset(), mark.digest(), 0)?;
             }
             let left = lane.end()?;
             left.dropped.out_of(&mut counts);
             counts.check()?;
-            Ok((counts, left))
+            Ok(Went { counts, left, mark })
         })
     }
 
@@ -219,24 +356,17 @@ enum Piece {
     Torn { line: u64, offset: u64 },
 }
 
-/// The end of what is stored of a source.
-struct End {
-    length: u64,
-    digest: [u8; 32],
-}
-
+/// Cuts what comes after a mark, and gives the mark up to which all can be stored.
 fn cut(
     input: Opened,
     framing: crate::logs::Framing,
     may_grow: bool,
+    from: Mark,
     out: &Sender<Piece>,
-) -> Result<End, PipelineError> {
-    let (reader, trail) = Trail::of(input.reader);
-    let mut framer = Framer::new(reader, framing);
-    let mut known = End {
-        length: 0,
-        digest: trail.digest_at(0).unwrap_or_default(),
-    };
+) -> Result<Mark, PipelineError> {
+    let (reader, trail) = Trail::resume(input.reader, from.digest.clone(), from.offset());
+    let mut framer = Framer::resume(reader, framing, from.position).written(from.writing);
+    let mut known = from;
     loop {
         let mut block = Block::new();
         if !framer
@@ -249,12 +379,14 @@ fn cut(
             .then(|| block.frames().last())
             .flatten()
             .filter(|frame| !frame.terminated);
-        let end = unfinished.map_or(framer.position().offset, |frame| frame.offset);
-        let digest = trail.digest_at(end);
-        known = End {
-            length: end,
-            digest: digest.unwrap_or_default(),
-        };
+        known.position = unfinished.map_or(framer.position(), |frame| Position {
+            offset: frame.offset,
+            line: frame.number,
+        });
+        let end = known.offset();
+        let digest = trail.context_at(end);
+        known.digest = digest.clone().unwrap_or(known.digest);
+        let digest = digest.map(super::input::bytes_of);
         if out.send(Piece::Block { block, end, digest }).is_err() {
             // The reading thread has stopped; it knows why.
             break;
@@ -297,6 +429,7 @@ impl<'a> BatchMaker<'a> {
         stored_bytes: u64,
         names: &'a mut Names,
         nonces: FrameNonces,
+        reader: Option<Box<dyn LineReader>>,
     ) -> Self {
         BatchMaker {
             reading,
@@ -304,7 +437,7 @@ impl<'a> BatchMaker<'a> {
             stored_bytes,
             may_grow: source.kind == SourceKind::LogFile,
             names,
-            reader: crate::logs::reader(reading.format, reading.settings),
+            reader: reader.unwrap_or_else(|| crate::logs::reader(reading.format, reading.settings)),
             tree: FrameTree::new(nonces),
             originals: Batch::default(),
             batch: Prepared::of(source),
@@ -511,7 +644,9 @@ pub fn detect(
     if start.is_empty() && !input.torn.is_set() {
         return Ok((Vec::new(), None));
     }
-    let mut lines: Vec<&[u8]> = start.split(|byte| *byte == b'\n').collect();
+    let sample = start.get(..SAMPLE).unwrap_or(&start);
+    let text = Writing::of(sample).text_of(&start);
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // The last piece is a line cut off, unless the source ends there.
     if start.len() as u64 == limit && lines.len() > 1 {
         lines.pop();

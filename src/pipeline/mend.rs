@@ -8,8 +8,8 @@ use std::io::{self, Read};
 
 use crate::classify::ListIndex;
 use crate::ledger::{Act, BatchIngested, Hold, Mended, RowsOf, holds};
-use crate::logs::{Framer, LogFormat, Position, SourceSettings};
-use crate::record::{Counts, Table};
+use crate::logs::{Framer, LogFormat, Position, SourceSettings, Writing};
+use crate::record::{Counts, SourceId, Table};
 use crate::store::Params;
 use crate::store::names::Names;
 use crate::store::originals::Originals;
@@ -342,7 +342,28 @@ fn frames_up_to(
         bytes.extend(frames.into_iter().map(|one| one.bytes));
     }
     let framing = format.framing();
-    Ok(start.map(|start| Framer::resume(Kept(bytes, 0), framing, start)))
+    let writing = writing_of(originals, batch.source, kept.first().copied())?;
+    Ok(start.map(|start| Framer::resume(Kept(bytes, 0), framing, start).written(writing)))
+}
+
+/// How a source writes its text, from its first originals.
+fn writing_of(
+    originals: &Originals,
+    source: SourceId,
+    first: Option<(u64, u64)>,
+) -> Result<Writing, PipelineError> {
+    let Some((first, last)) = first else {
+        return Ok(Writing::default());
+    };
+    let mut sample = Vec::new();
+    for frame in originals.batch(source, first, last)? {
+        sample.extend(frame.bytes);
+        if sample.len() > super::ingest::SAMPLE {
+            break;
+        }
+    }
+    sample.truncate(super::ingest::SAMPLE);
+    Ok(Writing::of(&sample))
 }
 
 /// Frames that are kept, read as the file they came from.

@@ -30,9 +30,14 @@ const LAG: usize = 64 << 20;
 impl Trail {
     /// Wraps a reader.
     pub fn of<R: Read>(input: R) -> (Trailing<R>, Trail) {
+        Trail::resume(input, Context::new(&SHA256), 0)
+    }
+
+    /// Wraps a reader that begins behind so many bytes, whose digest is known.
+    pub fn resume<R: Read>(input: R, digest: Context, hashed: u64) -> (Trailing<R>, Trail) {
         let pending = Pending {
-            digest: Context::new(&SHA256),
-            hashed: 0,
+            digest,
+            hashed,
             bytes: Vec::new(),
         };
         let trail = Arc::new(Mutex::new(pending));
@@ -48,13 +53,18 @@ impl Trail {
     /// SHA-256 of the first `offset` bytes. Offsets are asked for in rising order; `None` if it is too late for this one,
     /// or if so many bytes have not been read.
     pub fn digest_at(&self, offset: u64) -> Option<[u8; 32]> {
+        self.context_at(offset).map(bytes_of)
+    }
+
+    /// The digest that can be gone on with from there; as [`Trail::digest_at`].
+    pub fn context_at(&self, offset: u64) -> Option<Context> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let step = usize::try_from(offset.checked_sub(pending.hashed)?).ok()?;
         if step > pending.bytes.len() {
             return None;
         }
         pending.hash(step);
-        Some(bytes_of(pending.digest.clone()))
+        Some(pending.digest.clone())
     }
 }
 

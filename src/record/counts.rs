@@ -59,6 +59,14 @@ impl Counts {
         self.ignore(IgnoreReason::PastRetention);
     }
 
+    /// Takes out what had no end yet: of a source that is read on, it is counted once it has one.
+    pub fn forget_unfinished(&mut self) {
+        let unfinished = self.reasons.remove(IgnoreReason::Unfinished.as_str());
+        let lines = unfinished.unwrap_or(0);
+        self.read = self.read.saturating_sub(lines);
+        self.ignored = self.ignored.saturating_sub(lines);
+    }
+
     /// So many frames were passed over.
     pub fn ignore_many(&mut self, reason: IgnoreReason, frames: u64) {
         if frames > 0 {

@@ -169,7 +169,7 @@ pub(crate) fn time_of(home: &Home, arguments: &[&str]) -> Duration {
 }
 
 /// Keeps the store up in a process of its own, once it answers.
-fn serve(home: &Home) -> Child {
+pub(crate) fn serve(home: &Home) -> Child {
     let mut serving = home
         .command(&["store", "serve"])
         .stderr(Stdio::piped())

@@ -17,6 +17,7 @@ mod check;
 mod clients;
 mod durable;
 mod exports;
+mod follow;
 mod hidden;
 mod home;
 mod keep;

@@ -1,0 +1,213 @@
+//! Following logs that are rotated in both ways, through kills, a store that is away, a full disk and a permission that goes and comes.
+//!
+//! `make test` does a few kills; the fifty are `INVIGIL_FOLLOW_KILLS=50 cargo test --test it follow -- --nocapture --test-threads=1`.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use crate::home::Home;
+use crate::kills::{Random, asked};
+use crate::once::{ledger_of, originals_are_what_the_ledger_says};
+
+#[test]
+fn a_follower_that_is_killed_again_and_again_loses_and_doubles_no_line() {
+    let kills = asked("INVIGIL_FOLLOW_KILLS", 6);
+    let Some(home) = Home::with_engine("kills of a follower") else {
+        return;
+    };
+    let folder = home.path("logs");
+    std::fs::create_dir(&folder).unwrap();
+    let mut renamed = Writer::new(&folder, "renamed.log", false);
+    let mut emptied = Writer::new(&folder, "emptied.log", true);
+    let mut random = Random(20_261_123);
+    for _ in 0..kills {
+        let mut follower = follow(&home, &[&renamed.path, &emptied.path]);
+        let pieces = 3 + random.next(9);
+        for _ in 0..pieces {
+            for writer in [&mut renamed, &mut emptied] {
+                writer.write(1 + random.next(300));
+                if random.next(5) == 0 {
+                    writer.rotate();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(random.next(700)));
+        }
+        follower.kill().unwrap();
+        follower.wait().unwrap();
+        if random.next(2) == 0 {
+            renamed.rotate();
+            emptied.write(20);
+        }
+    }
+    let follower = follow(&home, &[&renamed.path, &emptied.path]);
+    renamed.write(10);
+    emptied.write(10);
+    wait_until_stored(&home, renamed.lines + emptied.lines);
+    ends_well(follower);
+    each_line_once(&home, &[&renamed, &emptied]);
+    println!("{kills} kills; {} lines", renamed.lines + emptied.lines);
+}
+
+#[test]
+fn a_follower_waits_for_permission_and_for_the_store_and_goes_on() {
+    let Some(home) = Home::with_engine("a follower waits") else {
+        return;
+    };
+    let folder = home.path("logs");
+    std::fs::create_dir(&folder).unwrap();
+    let mut writer = Writer::new(&folder, "access.log", false);
+    let mut serving = crate::kills::serve(&home);
+    let follower = follow(&home, &[&writer.path]);
+    writer.write(400);
+    wait_until_stored(&home, 400);
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    for _ in 0..4 {
+        writer.write(100);
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    writer.rotate();
+    writer.write(50);
+    // Who runs as root is refused nothing; the name is taken away instead.
+    let hidden = folder.join("hidden");
+    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::rename(&writer.path, &hidden).unwrap();
+    std::thread::sleep(Duration::from_millis(1200));
+    std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::rename(&hidden, &writer.path).unwrap();
+    writer.write(50);
+    let serving = crate::kills::serve(&home);
+    wait_until_stored(&home, writer.lines);
+    ends_well(follower);
+    let mut serving = serving;
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    each_line_once(&home, &[&writer]);
+}
+
+/// Who writes a log, and rotates it without losing a line.
+struct Writer {
+    path: PathBuf,
+    is_emptied: bool,
+    lines: u64,
+    rotations: u64,
+}
+
+impl Writer {
+    fn new(folder: &Path, name: &str, is_emptied: bool) -> Writer {
+        Writer {
+            path: folder.join(name),
+            is_emptied,
+            lines: 0,
+            rotations: 0,
+        }
+    }
+
+    /// Writes lines in pieces that do not end where lines do.
+    fn write(&mut self, lines: u64) {
+        let name = self.path.file_stem().unwrap().to_str().unwrap();
+        let mut text = String::new();
+        for n in self.lines..self.lines + lines {
+            let time = 1_772_440_000 + n / 40;
+            text.push_str(&format!(
+                "{time}.{:03} 12 10.0.{}.9 TCP_MISS/200 512 GET http://{name}.example/line/{n} - HIER_DIRECT/192.0.2.1 text/html\n",
+                n % 1000, n % 250
+            ));
+        }
+        self.lines += lines;
+        let mut options = std::fs::File::options();
+        let mut file = options.append(true).create(true).open(&self.path).unwrap();
+        let (one, other) = text.as_bytes().split_at(text.len() / 3);
+        file.write_all(one).unwrap();
+        file.write_all(other).unwrap();
+    }
+
+    fn rotate(&mut self) {
+        let numbered = |n: u64| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(format!(".{n}"));
+            PathBuf::from(name)
+        };
+        if !self.path.exists() {
+            return;
+        }
+        for n in (1..=self.rotations).rev() {
+            std::fs::rename(numbered(n), numbered(n + 1)).unwrap();
+        }
+        self.rotations += 1;
+        if self.is_emptied {
+            std::fs::copy(&self.path, numbered(1)).unwrap();
+            let file = std::fs::File::options().write(true).open(&self.path);
+            file.unwrap().set_len(0).unwrap();
+        } else {
+            std::fs::rename(&self.path, numbered(1)).unwrap();
+        }
+    }
+}
+
+fn follow(home: &Home, paths: &[&Path]) -> Child {
+    let mut arguments = vec!["ingest", "--quiet", "--follow"];
+    arguments.extend(paths.iter().map(|path| path.to_str().unwrap()));
+    let mut command = home.command(&arguments);
+    command.stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn ends_well(mut follower: Child) {
+    let pid = rustix::process::Pid::from_child(&follower);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(follower.wait().unwrap().success());
+}
+
+/// Waits until the ledger has so many lines, with a limit.
+fn wait_until_stored(home: &Home, lines: u64) {
+    let mut read = 0;
+    for _ in 0..600 {
+        read = match home.data().join("ledger").exists() {
+            false => 0,
+            true => {
+                let batches = ledger_of(home).batches(None).unwrap();
+                batches.iter().map(|(_, batch)| batch.read).sum()
+            }
+        };
+        if read >= lines {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{read} of {lines} lines were stored in a minute");
+}
+
+/// Each line that was written stands in the store once, and nothing else.
+fn each_line_once(home: &Home, writers: &[&Writer]) {
+    let sql = "SELECT concat(host, path) AS line, count() AS times FROM web_hits GROUP BY line";
+    let args = ["query", "--sql", sql, "--reveal-content", "--reason", "a test", "--to", "jsonl"];
+    let answer = home.ends(0, &args);
+    let mut seen = BTreeSet::new();
+    for row in answer.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let line = row["line"].as_str().unwrap().to_owned();
+        assert_eq!(row["times"].to_string().trim_matches('"'), "1", "{line}");
+        assert!(seen.insert(line));
+    }
+    let mut wanted = BTreeSet::new();
+    for writer in writers {
+        let name = writer.path.file_stem().unwrap().to_str().unwrap();
+        wanted.extend((0..writer.lines).map(|n| format!("{name}.example/line/{n}")));
+    }
+    assert_eq!(seen.len(), wanted.len());
+    assert!(seen == wanted);
+    let status: serde_json::Value =
+        serde_json::from_str(&home.ends(0, &["--json", "store", "status"])).unwrap();
+    for source in status["sources"].as_array().unwrap() {
+        let number = |name: &str| source[name].as_u64().unwrap();
+        let parts = number("stored") + number("rejected") + number("ignored");
+        assert_eq!(number("read"), parts, "{source}");
+    }
+    home.ends(0, &["store", "check"]);
+    home.ends(0, &["ledger", "verify"]);
+    originals_are_what_the_ledger_says(home);
+}
