@@ -62,6 +62,18 @@ pub struct LogsConfig {
     pub source: Vec<LogSource>,
     /// Formats in words, for logs that the program does not know.
     pub mapping: Vec<LogMapping>,
+    /// Layouts of Squid's access log.
+    pub squid: Vec<SquidLog>,
+}
+
+/// A layout of Squid's access log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SquidLog {
+    /// Its name, for `--format`.
+    pub name: String,
+    /// What stands behind the name in the `logformat` line of squid.conf.
+    pub logformat: String,
 }
 
 /// What the operator knows of sources with such a name.

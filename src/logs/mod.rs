@@ -25,6 +25,7 @@ mod mis;
 pub mod registers;
 mod said;
 mod squid;
+mod squid_layout;
 mod stamps;
 mod times;
 mod urls;
@@ -37,6 +38,7 @@ pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
 pub use mis::MisExport;
 pub use registers::{RegisterError, RegisterFrame, read_register};
+pub use squid_layout::{LayoutError, SquidLayout};
 pub use writing::{Encoding, LineEnd, Writing};
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What the configuration says of logs, made into what their readers are told: formats in words, and corrections of single sources.
 
-use crate::config::{ColumnChoice, LogMapping, LogSource, LogsConfig};
+use crate::config::{ColumnChoice, LogMapping, LogSource, LogsConfig, SquidLog};
 use crate::logs::mapping::{Column, Field, Kind, Mapping, Shape};
-use crate::logs::{Corrections, Distrusted, LogFormat};
+use crate::logs::{Corrections, Distrusted, LogFormat, SquidLayout};
 use crate::record::{Action, LeaseEvent, SignInEvent};
 
 /// What the configuration says of logs can not be used.
@@ -18,14 +18,43 @@ pub struct LogsError {
 
 /// The operator's own formats, in the order of the configuration. They live as long as the program; call it once.
 pub fn own_formats(config: &LogsConfig) -> Result<Vec<&'static dyn LogFormat>, LogsError> {
-    config
-        .mapping
-        .iter()
-        .map(|described| {
-            let mapping: &'static Mapping = Box::leak(Box::new(mapping(described)?));
-            Ok(mapping as &'static dyn LogFormat)
-        })
-        .collect()
+    let mut formats: Vec<&'static dyn LogFormat> = Vec::new();
+    for described in &config.mapping {
+        formats.push(Box::leak(Box::new(mapping(described)?)));
+    }
+    for described in &config.squid {
+        formats.push(Box::leak(Box::new(squid_layout(described)?)));
+    }
+    Ok(formats)
+}
+
+fn squid_layout(described: &SquidLog) -> Result<SquidLayout, LogsError> {
+    let name = own_name("squid", &described.name)?;
+    let title = format!("Squid access log ({name}, described in the configuration)").leak();
+    SquidLayout::of(name, title, &described.logformat).map_err(|error| LogsError {
+        table: "squid",
+        name: name.to_owned(),
+        key: "logformat",
+        value: described.logformat.clone(),
+        may_be: format!("a layout of Squid's manual: {error}"),
+    })
+}
+
+/// A name that a format of the operator's may have.
+fn own_name(table: &'static str, name: &str) -> Result<&'static str, LogsError> {
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_free = name != "auto" && crate::logs::format(name).is_none();
+    if name.is_empty() || !name.bytes().all(is_name) || !is_free {
+        return Err(LogsError {
+            table,
+            name: name.to_owned(),
+            key: "name",
+            value: name.to_owned(),
+            may_be: "small letters, digits and underscores, and no name of a format that there is"
+                .to_owned(),
+        });
+    }
+    Ok(name.to_owned().leak())
 }
 
 /// What is known of the source with this name.
@@ -100,19 +129,7 @@ fn mapping(described: &LogMapping) -> Result<Mapping, LogsError> {
         value: value.to_owned(),
         may_be: may_be.to_owned(),
     };
-    let name = described.name.as_str();
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.is_empty()
-        || name == "auto"
-        || !name.bytes().all(is_name)
-        || crate::logs::format(name).is_some()
-    {
-        return Err(refused(
-            "name",
-            name,
-            "small letters, digits and underscores, and no name of a format that there is",
-        ));
-    }
+    let name = own_name("mapping", &described.name)?;
     let separator = match described.separator {
         Some(separator) => u8::try_from(separator)
             .ok()
@@ -196,8 +213,8 @@ fn mapping(described: &LogMapping) -> Result<Mapping, LogsError> {
         })
         .collect::<Result<_, _>>()?;
     Ok(Mapping {
-        name: described.name.clone().leak(),
-        title: format!("{} (described in the configuration)", described.name).leak(),
+        name,
+        title: format!("{name} (described in the configuration)").leak(),
         shape,
         kind,
         day_first: described.day_first,
