@@ -1,8 +1,9 @@
 //! DNS in clear, over UDP and TCP, with its kin on the local network (mDNS, LLMNR): the names that were asked for.
 
+use super::dns_answer;
 use super::{Answer, Application, Facts, Hearing, Talk};
 use crate::flow::bytes::Bytes;
-use crate::record::ApplicationClass;
+use crate::record::{ApplicationClass, Event};
 
 pub(super) struct Dns;
 
@@ -47,17 +48,20 @@ impl Application for Dns {
         facts.name(name, ApplicationClass::Dns);
         if talk.is_tcp() {
             let mut stream = Bytes::new(talk.now());
+            let said = talk.now();
+            let before = said.len().saturating_sub(talk.packet.len());
             while let Some(message) = stream.counted16() {
                 note(message.rest(), facts);
+                // What ended in an earlier segment was told then.
+                if talk.is_new && said.len() - stream.rest().len() > before {
+                    tell(message.rest(), talk, facts);
+                }
             }
-        } else {
-            note(talk.packet, facts);
+            return Hearing::GoOn;
         }
-        if facts.dns_queries.len() < MOST_NAMES {
-            Hearing::GoOn
-        } else {
-            Hearing::Enough
-        }
+        note(talk.packet, facts);
+        tell(talk.packet, talk, facts);
+        Hearing::PacketsAlone
     }
 }
 
@@ -68,7 +72,19 @@ struct Questions {
     is_plain: bool,
 }
 
+/// An answer is told of by itself, as a name server's log would; what the local network asks itself is not.
+fn tell(message: &[u8], talk: &Talk<'_>, facts: &mut Facts) {
+    if facts.application == "dns" {
+        facts
+            .events
+            .extend(dns_answer::read(message, talk).map(Event::DnsQuery));
+    }
+}
+
 fn note(message: &[u8], facts: &mut Facts) {
+    if facts.dns_queries.len() >= MOST_NAMES {
+        return;
+    }
     let names = match questions(message) {
         Some(questions) if !questions.names.is_empty() => questions.names,
         // An answer without its question (as mDNS has it), or a message that is broken further on.
@@ -129,7 +145,7 @@ fn questions(message: &[u8]) -> Option<Questions> {
 }
 
 /// A name in lower case without the dot at its end; follows a pointer backwards, a few times.
-fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
+pub(super) fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
     let mut name = String::new();
     let mut jumped: Option<Bytes<'a>> = None;
     let mut jumps = 0;

@@ -11,6 +11,7 @@ mod dhcp;
 mod dhcpv6;
 mod discord;
 mod dns;
+mod dns_answer;
 mod dnscrypt;
 mod dropbox;
 mod dtls;
