@@ -22,6 +22,7 @@ mod gquic;
 mod heard;
 mod http;
 mod http2;
+mod http_request;
 mod icmp_tunnel;
 mod ipsec;
 mod kerberos;
@@ -76,7 +77,7 @@ use std::sync::LazyLock;
 
 use super::decode::Decoded;
 use super::stream::Stream;
-use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp};
+use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp, WebHit};
 pub use heard::HeardEvent;
 
 /// Every application that is recognised by content, the surest first.
@@ -363,6 +364,8 @@ pub(super) struct Facts {
     pub(super) http_user_agent: String,
     /// What happened that a log would tell of, too.
     pub(super) events: Vec<Event<'static>>,
+    /// HTTP: a request that names an account, until its answer comes.
+    asked: Option<Box<WebHit<'static>>>,
     /// HTTP: the head of the first request has come whole.
     is_head_read: bool,
     /// Pieces of a hello that is not whole yet, with their offsets.
