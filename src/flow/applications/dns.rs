@@ -51,7 +51,6 @@ impl Application for Dns {
             let said = talk.now();
             let before = said.len().saturating_sub(talk.packet.len());
             while let Some(message) = stream.counted16() {
-                note(message.rest(), facts);
                 // What ended in an earlier segment was told then.
                 if talk.is_new && said.len() - stream.rest().len() > before {
                     tell(message.rest(), talk, facts);
@@ -59,7 +58,6 @@ impl Application for Dns {
             }
             return Hearing::GoOn;
         }
-        note(talk.packet, facts);
         tell(talk.packet, talk, facts);
         Hearing::PacketsAlone
     }
@@ -74,10 +72,22 @@ struct Questions {
 
 /// An answer is told of by itself, as a name server's log would; what the local network asks itself is not.
 fn tell(message: &[u8], talk: &Talk<'_>, facts: &mut Facts) {
-    if facts.application == "dns" {
-        facts
-            .events
-            .extend(dns_answer::read(message, talk).map(Event::DnsQuery));
+    let is_asked_of_a_server = facts.application == "dns";
+    let answer = is_asked_of_a_server.then(|| dns_answer::read(message, talk));
+    match answer.flatten() {
+        Some(answer) => {
+            keep(&answer.qname.0, facts);
+            facts.events.push(Event::DnsQuery(answer));
+        }
+        None => note(message, facts),
+    }
+}
+
+/// Keeps a name that was asked for, once.
+fn keep(name: &str, facts: &mut Facts) {
+    let is_new = !name.is_empty() && !facts.dns_queries.iter().any(|known| known == name);
+    if is_new && facts.dns_queries.len() < MOST_NAMES {
+        facts.dns_queries.push(name.to_owned());
     }
 }
 
@@ -91,12 +101,7 @@ fn note(message: &[u8], facts: &mut Facts) {
         _ => vec![first_name(message)],
     };
     for name in names {
-        if name.is_empty() {
-            continue;
-        }
-        if facts.dns_queries.len() < MOST_NAMES && !facts.dns_queries.contains(&name) {
-            facts.dns_queries.push(name);
-        }
+        keep(&name, facts);
     }
 }
 
@@ -180,6 +185,14 @@ pub(super) fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<Stri
 
 /// A label as zone files write it: what is no printable ASCII becomes `\DDD`, unless it is UTF-8 (as mDNS has it).
 fn push_label(name: &mut String, label: &[u8]) {
+    if label.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        let before = name.len();
+        name.push_str(std::str::from_utf8(label).unwrap_or_default());
+        if let Some(added) = name.get_mut(before..) {
+            added.make_ascii_lowercase();
+        }
+        return;
+    }
     if let Ok(text) = std::str::from_utf8(label)
         && !text.chars().any(char::is_control)
     {
