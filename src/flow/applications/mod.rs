@@ -29,6 +29,7 @@ mod kerberos;
 mod l2tp;
 mod ldap;
 mod mail;
+mod minecraft;
 mod mqtt;
 mod names;
 mod netbios;
@@ -132,6 +133,7 @@ static APPLICATIONS: &[&dyn Application] = &[
     &sip::SIP,
     &rtmp::RTMP,
     &mqtt::MQTT,
+    &minecraft::Minecraft,
     &syslog::SYSLOG,
     &telnet::TELNET,
     &vnc::Vnc,
