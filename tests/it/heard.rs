@@ -19,7 +19,7 @@ fn sign_ins_heard_on_the_wire_name_who_it_was_and_are_stored_once() {
             let said = home.ends(0, &["--json", "query", "--sql", &sql]);
             said.trim().to_owned()
         };
-        for (table, count) in [("sign_ins", 10), ("leases", 4), ("web_hits", 3)] {
+        for (table, count) in [("sign_ins", 10), ("leases", 4), ("web_hits", 6)] {
             assert!(
                 rows(table).contains(&count.to_string()),
                 "{table}: {}",
@@ -38,6 +38,10 @@ fn sign_ins_heard_on_the_wire_name_who_it_was_and_are_stored_once() {
     );
     let file_server = ask("10.1.16.53", "2026-03-02T10:16:00Z", 0);
     assert_eq!(file_server["basis"], "directory");
+    // Who a proxy believed is named by the request, and who it did not believe is not.
+    let sql = "select count() as n from web_hits where notEmpty(account_token)";
+    let named = home.ends(0, &["--json", "query", "--sql", sql]);
+    assert!(named.contains('2'), "{named}");
     // The session ended, and a lease alone names nobody where no register says whose the device is.
     let over = ask("10.1.16.51", "2026-03-02T10:20:00Z", 1);
     assert_eq!(over["verdict"], "not_attributable");
