@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::export::tests::collect;
 use super::export::{CollectorOptions, first_datagram, is_export};
-use super::tests::meter;
+use super::tests::{Kept, first_packets, meter, meter_group};
 use super::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::record::{Packet, Timestamp};
 
@@ -92,6 +92,87 @@ fn captures_that_are_changed_at_random_leave_the_sums_right() {
             ..MeterOptions::default()
         };
         meter(&bytes, &options);
+    }
+}
+
+/// Captures by what they hold. What is changed are the packets of a talk behind their headers, so that it stays one talk and
+/// its reader is reached; changes come from talks of the same family, too.
+const FAMILIES: [(&str, &[&str]); 7] = [
+    ("tls", &["tls.pcap", "real_tls.pcap"]),
+    ("quic", &["quic.pcap", "real_quic.pcap"]),
+    ("dns", &["dns.pcap"]),
+    ("http", &["http.pcap"]),
+    (
+        "tunnels",
+        &[
+            "openvpn.pcap",
+            "wireguard.pcap",
+            "ipsec.pcap",
+            "ways_round.pcap",
+        ],
+    ),
+    (
+        "peers and services",
+        &[
+            "bypass.pcap",
+            "greetings.pcap",
+            "services.pcap",
+            "minecraft.pcap",
+        ],
+    ),
+    ("identity", &["identity.pcap"]),
+];
+
+/// Ethernet, IP without options, and a header of UDP; of TCP it is a part, and the rest is changed, too.
+const HEADERS: usize = 14 + 20 + 8;
+
+fn family(names: &[&str]) -> Vec<Vec<Kept>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pcap");
+    names
+        .iter()
+        .flat_map(|name| first_packets(&std::fs::read(folder.join(name)).unwrap()))
+        .collect()
+}
+
+/// Lets the headers of IPv4 and UDP say how long the packet is now.
+fn mend_lengths(frame: &mut [u8]) {
+    if frame[12..14] != [8, 0] {
+        return;
+    }
+    let length = u16::try_from(frame.len() - 14).unwrap_or(u16::MAX);
+    frame[16..18].copy_from_slice(&length.to_be_bytes());
+    if frame[23] == 17 {
+        frame[38..40].copy_from_slice(&(length - 20).to_be_bytes());
+    }
+}
+
+#[test]
+fn talks_of_each_family_that_are_changed_at_random_leave_the_sums_right() {
+    for (seed, (name, captures)) in (0x1e57_0010..).zip(FAMILIES) {
+        let talks = family(captures);
+        let payloads: Vec<Vec<u8>> = talks
+            .iter()
+            .flatten()
+            .filter_map(|kept| kept.bytes.get(HEADERS..))
+            .filter(|payload| !payload.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect();
+        assert!(payloads.len() > 2, "{name} has no talks");
+        let mut dice = Dice(seed);
+        for _ in 0..rounds() {
+            let mut talk = talks[dice.roll(talks.len())].clone();
+            for _ in 0..=dice.roll(3) {
+                let at = dice.roll(talk.len());
+                let bytes = &mut talk[at].bytes;
+                if bytes.len() > HEADERS {
+                    let mut payload = bytes.split_off(HEADERS);
+                    dice.change(&mut payload, &payloads);
+                    bytes.append(&mut payload);
+                    mend_lengths(bytes);
+                }
+            }
+            meter_group(&talk);
+        }
     }
 }
 

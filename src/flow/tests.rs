@@ -171,12 +171,12 @@ fn no_path_and_no_agent_is_kept_unless_content_is_asked_for() {
 
 /// A packet of a capture, on its own.
 #[derive(Clone)]
-struct Kept {
+pub(super) struct Kept {
     number: u64,
     time: Timestamp,
     link_type: u16,
     wire_length: u32,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Kept {
@@ -192,7 +192,7 @@ impl Kept {
 }
 
 /// The packets of a capture, by the flow that they are in, each flow's first dozen. What is no part of a flow is alone.
-fn first_packets(bytes: &[u8]) -> Vec<Vec<Kept>> {
+pub(super) fn first_packets(bytes: &[u8]) -> Vec<Vec<Kept>> {
     const FIRST: usize = 12;
     let mut groups: Vec<(Option<Key>, Vec<Kept>)> = Vec::new();
     let Ok(mut file) = CaptureFile::open(Box::new(Cursor::new(bytes.to_vec()))) else {
@@ -228,7 +228,7 @@ fn first_packets(bytes: &[u8]) -> Vec<Vec<Kept>> {
 }
 
 /// Meters the packets of a group; each that was metered is in one flow.
-fn meter_group(group: &[Kept]) {
+pub(super) fn meter_group(group: &[Kept]) {
     let options = MeterOptions {
         content: true,
         ..MeterOptions::default()

@@ -153,6 +153,7 @@ impl Spool {
 
     fn holding(&self, source: SourceId, lock: PathBuf, locked: File) -> Result<Queue, SpoolError> {
         let folder = self.folder.join(source.to_string());
+        tidy(&folder).map_err(|error| file_error(&folder, error))?;
         let numbers = numbers(&folder).map_err(|error| file_error(&folder, error))?;
         for (place, number) in (numbers.front().copied().unwrap_or(0)..).zip(&numbers) {
             if place != *number {
@@ -235,7 +236,7 @@ impl Queue {
             source: SealError::CannotSeal,
         })?;
         self.has_room_for(item)?;
-        let partial = path.with_extension("partial");
+        let partial = path.with_extension(PARTIAL);
         let length = length.to_le_bytes();
         let parts = [length.as_slice(), &head, &body];
         if let Err(error) = write(&self.folder, &partial, &path, &parts) {
@@ -324,6 +325,22 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Takes away what a crash left half written: nobody has been told that it was there. Only who holds the lock may.
+fn tidy(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == PARTIAL) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn write(folder: &Path, partial: &Path, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
@@ -433,6 +450,9 @@ fn context(source: SourceId, name: &str, part: &str) -> String {
     format!("invigil spool {source}/{name} {part}")
 }
 
+/// How the name of a thing ends while it is written.
+const PARTIAL: &str = "partial";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -502,6 +522,24 @@ mod tests {
         fs::remove_file(path(2)).unwrap();
         drop(queue);
         assert!(matches!(spool.left(), Err(SpoolError::Missing { .. })));
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_taken_away_and_takes_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), &[1; 32], 1 << 20);
+        let mut queue = spool.queue(SOURCE).unwrap();
+        queue.put(&item(b"whole")).unwrap();
+        let of_source = queue.folder.clone();
+        std::fs::write(of_source.join("0000000000000002.partial"), b"half").unwrap();
+        drop(queue);
+        let mut left = spool.left().unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].first().unwrap().unwrap().body, b"whole");
+        left[0].done().unwrap();
+        drop(left);
+        assert_eq!(spool.bytes().unwrap(), 0);
+        assert!(!of_source.exists(), "nothing is left");
     }
 
     #[test]

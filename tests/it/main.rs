@@ -17,7 +17,11 @@ mod check;
 mod clients;
 mod durable;
 mod exports;
+<<<<<<< HEAD
 mod follow;
+=======
+mod heard;
+>>>>>>> apps
 mod hidden;
 mod home;
 mod keep;

@@ -1,8 +1,9 @@
 //! DNS in clear, over UDP and TCP, with its kin on the local network (mDNS, LLMNR): the names that were asked for.
 
+use super::dns_answer;
 use super::{Answer, Application, Facts, Hearing, Talk};
 use crate::flow::bytes::Bytes;
-use crate::record::ApplicationClass;
+use crate::record::{ApplicationClass, Event};
 
 pub(super) struct Dns;
 
@@ -47,17 +48,18 @@ impl Application for Dns {
         facts.name(name, ApplicationClass::Dns);
         if talk.is_tcp() {
             let mut stream = Bytes::new(talk.now());
+            let said = talk.now();
+            let before = said.len().saturating_sub(talk.packet.len());
             while let Some(message) = stream.counted16() {
-                note(message.rest(), facts);
+                // What ended in an earlier segment was told then.
+                if talk.is_new && said.len() - stream.rest().len() > before {
+                    tell(message.rest(), talk, facts);
+                }
             }
-        } else {
-            note(talk.packet, facts);
+            return Hearing::GoOn;
         }
-        if facts.dns_queries.len() < MOST_NAMES {
-            Hearing::GoOn
-        } else {
-            Hearing::Enough
-        }
+        tell(talk.packet, talk, facts);
+        Hearing::PacketsAlone
     }
 }
 
@@ -68,19 +70,38 @@ struct Questions {
     is_plain: bool,
 }
 
+/// An answer is told of by itself, as a name server's log would; what the local network asks itself is not.
+fn tell(message: &[u8], talk: &Talk<'_>, facts: &mut Facts) {
+    let is_asked_of_a_server = facts.application == "dns";
+    let answer = is_asked_of_a_server.then(|| dns_answer::read(message, talk));
+    match answer.flatten() {
+        Some(answer) => {
+            keep(&answer.qname.0, facts);
+            facts.events.push(Event::DnsQuery(answer));
+        }
+        None => note(message, facts),
+    }
+}
+
+/// Keeps a name that was asked for, once.
+fn keep(name: &str, facts: &mut Facts) {
+    let is_new = !name.is_empty() && !facts.dns_queries.iter().any(|known| known == name);
+    if is_new && facts.dns_queries.len() < MOST_NAMES {
+        facts.dns_queries.push(name.to_owned());
+    }
+}
+
 fn note(message: &[u8], facts: &mut Facts) {
+    if facts.dns_queries.len() >= MOST_NAMES {
+        return;
+    }
     let names = match questions(message) {
         Some(questions) if !questions.names.is_empty() => questions.names,
         // An answer without its question (as mDNS has it), or a message that is broken further on.
         _ => vec![first_name(message)],
     };
     for name in names {
-        if name.is_empty() {
-            continue;
-        }
-        if facts.dns_queries.len() < MOST_NAMES && !facts.dns_queries.contains(&name) {
-            facts.dns_queries.push(name);
-        }
+        keep(&name, facts);
     }
 }
 
@@ -129,7 +150,7 @@ fn questions(message: &[u8]) -> Option<Questions> {
 }
 
 /// A name in lower case without the dot at its end; follows a pointer backwards, a few times.
-fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
+pub(super) fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
     let mut name = String::new();
     let mut jumped: Option<Bytes<'a>> = None;
     let mut jumps = 0;
@@ -164,6 +185,14 @@ fn name<'a>(message: &'a [u8], reader: &mut Bytes<'a>) -> Option<String> {
 
 /// A label as zone files write it: what is no printable ASCII becomes `\DDD`, unless it is UTF-8 (as mDNS has it).
 fn push_label(name: &mut String, label: &[u8]) {
+    if label.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        let before = name.len();
+        name.push_str(std::str::from_utf8(label).unwrap_or_default());
+        if let Some(added) = name.get_mut(before..) {
+            added.make_ascii_lowercase();
+        }
+        return;
+    }
     if let Ok(text) = std::str::from_utf8(label)
         && !text.chars().any(char::is_control)
     {

@@ -1,12 +1,13 @@
 //! HTTP in clear: the method and the host of the first request; its path and agent where content may be kept.
 
+use super::http_request::{answered, hit, status};
 use super::{Answer, Application, Facts, Hearing, Over, Talk};
-use crate::record::{ApplicationClass, Event, WebHit, Word, from_store_ip};
+use crate::record::{ApplicationClass, Event};
 
 pub(super) struct Http;
 
 /// Methods of RFC 9110, WebDAV and a few services of the local network.
-const METHODS: &[&str] = &[
+pub(super) const METHODS: &[&str] = &[
     "GET",
     "POST",
     "HEAD",
@@ -88,7 +89,7 @@ impl Application for Http {
         }
         // What is read now is known by its method alone; the head may go on in the next packet, and then there is no hit.
         if talk.is_new {
-            facts.events.extend(hit(talk).map(Event::WebHit));
+            tell(talk, facts);
         }
         if !facts.http_method.is_empty() && facts.is_head_read {
             return Hearing::PacketsAlone;
@@ -113,119 +114,26 @@ impl Application for Http {
     }
 }
 
-/// The request whose head ends in this packet, as a log would tell of it.
-///
-/// A head in one packet is read where it stands. Only the first of a connection is waited for over several, since
-/// nothing is kept of a connection after it.
-fn hit(talk: &Talk<'_>) -> Option<WebHit<'static>> {
+/// Tells of a request; of one that names an account only when the proxy's answer shows whether it was believed.
+fn tell(talk: &Talk<'_>, facts: &mut Facts) {
     if !talk.from_initiator {
-        return None;
+        if let Some(status) = status(talk.packet)
+            && let Some(asked) = facts.asked.take()
+        {
+            let hit = answered(*asked, Some(status));
+            facts.events.push(Event::WebHit(hit));
+        }
+        return;
     }
-    let said = talk.asked();
-    let is_first = !said.is_empty() && find_end(said).is_some();
-    let (head, length) = if is_first {
-        let end = find_end(said)?;
-        // The packet that brought the end of the first head, and none after it.
-        let before = said.len().saturating_sub(talk.packet.len());
-        let is_now = end + 2 > before;
-        match is_now {
-            true => (said.get(..end)?, end),
-            false => (talk.packet, find_end(talk.packet)?),
-        }
-    } else {
-        (talk.packet, find_end(talk.packet)?)
-    };
-    let head = head.get(..length.min(head.len()))?;
-    let mut parts = Parts::of(head)?;
-    let [client, server] = talk.addresses;
-    let [client_port, server_port] = talk.ports;
-    let mut hit = WebHit::at(talk.time);
-    hit.client_ip = Some(from_store_ip(client.into()));
-    hit.client_port = Some(client_port);
-    hit.server_ip = Some(from_store_ip(server.into()));
-    hit.server_port = Some(server_port);
-    hit.scheme = Word::from(if parts.method == "CONNECT" {
-        "https"
-    } else {
-        "http"
-    });
-    hit.host = Word::from(std::mem::take(&mut parts.host));
-    hit.port = parts.port;
-    hit.method = Word::from(parts.method);
-    if talk.content {
-        let (path, query) = parts.path.split_once('?').unwrap_or((&parts.path, ""));
-        hit.path = path.to_owned().into();
-        hit.query = query.to_owned().into();
-        hit.user_agent = parts.agent.into();
-        hit.referrer = parts.referrer.into();
+    let Some(hit) = hit(talk) else { return };
+    if let Some(asked) = facts.asked.take() {
+        let unanswered = answered(*asked, None);
+        facts.events.push(Event::WebHit(unanswered));
     }
-    Some(hit)
-}
-
-/// Where a head ends.
-fn find_end(said: &[u8]) -> Option<usize> {
-    memchr::memmem::find(said, b"\r\n\r\n").or_else(|| memchr::memmem::find(said, b"\n\n"))
-}
-
-/// What a request's head says.
-#[derive(Default)]
-struct Parts {
-    method: String,
-    host: String,
-    port: Option<u16>,
-    /// From the first slash.
-    path: String,
-    agent: String,
-    referrer: String,
-}
-
-impl Parts {
-    fn of(head: &[u8]) -> Option<Parts> {
-        let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        let mut words = lines
-            .next()?
-            .split(|byte| *byte == b' ')
-            .filter(|word| !word.is_empty());
-        let method = std::str::from_utf8(words.next()?).ok()?;
-        let target = text(words.next()?);
-        let is_http = words.next()?.starts_with(b"HTTP/");
-        if !is_http || !METHODS.contains(&method) {
-            return None;
-        }
-        let mut parts = Parts {
-            method: method.to_owned(),
-            ..Parts::default()
-        };
-        let mut authority = String::new();
-        for line in lines {
-            let Some(colon) = memchr::memchr(b':', line) else {
-                continue;
-            };
-            let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            if authority.is_empty() && name.eq_ignore_ascii_case(b"host") {
-                authority = text(value);
-            } else if name.eq_ignore_ascii_case(b"user-agent") {
-                parts.agent = text(value);
-            } else if name.eq_ignore_ascii_case(b"referer") {
-                parts.referrer = text(value);
-            }
-        }
-        if method == "CONNECT" {
-            authority = target;
-        } else if let Some(rest) = target.strip_prefix("http://") {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
-            let (named, path) = rest.split_at_checked(end)?;
-            authority = named.rsplit('@').next().unwrap_or(named).to_owned();
-            parts.path = path.to_owned();
-        } else {
-            parts.path = target;
-        }
-        let bare = without_port(&authority);
-        let after = authority.get(bare.len()..).unwrap_or_default();
-        parts.port = after.strip_prefix(':').and_then(|port| port.parse().ok());
-        parts.host = bare;
-        Some(parts)
+    if hit.account_token.is_some() {
+        facts.asked = Some(Box::new(hit));
+    } else {
+        facts.events.push(Event::WebHit(hit));
     }
 }
 
@@ -284,7 +192,7 @@ fn named_host(method: &str, target: &[u8]) -> String {
 }
 
 /// A host in lower case without its port.
-fn without_port(host: &str) -> String {
+pub(super) fn without_port(host: &str) -> String {
     let bare = match host.rsplit_once(':') {
         Some((bare, port)) if !bare.contains(':') || bare.ends_with(']') => {
             if port.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -299,6 +207,6 @@ fn without_port(host: &str) -> String {
 }
 
 /// Bytes as text; what is no UTF-8 is replaced.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

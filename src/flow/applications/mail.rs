@@ -43,22 +43,37 @@ impl Application for Mail {
             facts.server_name = name;
         }
         let asked = talk.asked();
-        let clear = asked.get(..LONGEST).unwrap_or(asked);
-        for start in STARTS {
-            let Some(at) = find(clear, start) else {
-                continue;
-            };
-            let rest = asked.get(at..).unwrap_or_default();
-            let Some(end) = memchr::memchr(b'\n', rest) else {
-                return Hearing::GoOn;
-            };
-            let sealed = rest.get(end + 1..).unwrap_or_default();
-            if tls::hear_hello(sealed, facts) {
-                return Hearing::Enough;
-            }
+        // What the server says changes nothing of what is looked for here.
+        if !talk.from_initiator {
+            return Hearing::GoOn;
         }
-        Hearing::GoOn
+        match sealed(asked) {
+            Some(sealed) if tls::hear_hello(sealed, facts) => Hearing::Enough,
+            None if asked.len() > LONGEST => Hearing::Enough,
+            _ => Hearing::GoOn,
+        }
     }
+}
+
+/// What a client says after it has asked for TLS.
+fn sealed(asked: &[u8]) -> Option<&[u8]> {
+    let clear = asked.get(..LONGEST).unwrap_or(asked);
+    let mut begin = 0;
+    for end in memchr::memchr_iter(b'\n', clear) {
+        let line = clear.get(begin..end).unwrap_or_default().trim_ascii_end();
+        begin = end + 1;
+        // IMAP puts a word of the client's own before it.
+        let asks = STARTS.iter().any(|start| {
+            line.len()
+                .checked_sub(start.len())
+                .and_then(|at| line.get(at..))
+                .is_some_and(|last| last.eq_ignore_ascii_case(start))
+        });
+        if asks {
+            return asked.get(begin..);
+        }
+    }
+    None
 }
 
 /// Ports on which a client may speak only after the server.
@@ -99,10 +114,4 @@ fn banner(answered: &[u8]) -> Option<String> {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
     let name = std::str::from_utf8(name).ok().filter(|_| is_name)?;
     Some(name.trim_end_matches('.').to_lowercase())
-}
-
-/// Where a word stands, in capitals or not.
-fn find(said: &[u8], word: &[u8]) -> Option<usize> {
-    said.windows(word.len())
-        .position(|window| window.eq_ignore_ascii_case(word))
 }

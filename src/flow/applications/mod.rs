@@ -11,6 +11,7 @@ mod dhcp;
 mod dhcpv6;
 mod discord;
 mod dns;
+mod dns_answer;
 mod dnscrypt;
 mod dropbox;
 mod dtls;
@@ -21,12 +22,14 @@ mod gquic;
 mod heard;
 mod http;
 mod http2;
+mod http_request;
 mod icmp_tunnel;
 mod ipsec;
 mod kerberos;
 mod l2tp;
 mod ldap;
 mod mail;
+mod minecraft;
 mod mqtt;
 mod names;
 mod netbios;
@@ -75,7 +78,7 @@ use std::sync::LazyLock;
 
 use super::decode::Decoded;
 use super::stream::Stream;
-use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp};
+use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp, WebHit};
 pub use heard::HeardEvent;
 
 /// Every application that is recognised by content, the surest first.
@@ -130,6 +133,7 @@ static APPLICATIONS: &[&dyn Application] = &[
     &sip::SIP,
     &rtmp::RTMP,
     &mqtt::MQTT,
+    &minecraft::Minecraft,
     &syslog::SYSLOG,
     &telnet::TELNET,
     &vnc::Vnc,
@@ -362,6 +366,8 @@ pub(super) struct Facts {
     pub(super) http_user_agent: String,
     /// What happened that a log would tell of, too.
     pub(super) events: Vec<Event<'static>>,
+    /// HTTP: a request that names an account, until its answer comes.
+    asked: Option<Box<WebHit<'static>>>,
     /// HTTP: the head of the first request has come whole.
     is_head_read: bool,
     /// Pieces of a hello that is not whole yet, with their offsets.

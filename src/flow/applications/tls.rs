@@ -95,7 +95,7 @@ impl Application for Tls {
                 Some(false) => Hearing::Enough,
                 None => Hearing::GoOn,
             }
-        } else if answer.is_some() {
+        } else if answer.is_some() && (!facts.ja4.is_empty() || !talk.is_from_start) {
             Hearing::Enough
         } else {
             Hearing::GoOn

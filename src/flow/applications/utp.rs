@@ -42,6 +42,9 @@ fn probe(talk: &Talk<'_>) -> Answer {
     )
 }
 
+/// No packet has more extensions.
+const MOST_EXTENSIONS: u8 = 4;
+
 struct Header {
     connection: u16,
     clock: u32,
@@ -63,10 +66,21 @@ impl Header {
             number: reader.be16()?,
         };
         reader.skip(2)?;
+        let (mut next, mut extensions) = (extension, 0);
+        while next != 0 && extensions < MOST_EXTENSIONS {
+            let (after, length) = (reader.u8()?, usize::from(reader.u8()?));
+            // What was received out of order is told in words of four bytes.
+            if next > 3 || length == 0 || next == 1 && length % 4 != 0 {
+                return None;
+            }
+            reader.skip(length)?;
+            (next, extensions) = (after, extensions + 1);
+        }
         // Only data, the first of the five kinds, comes with a payload.
         let fits = kind & 0x0f == 1
             && kind >> 4 <= 4
-            && extension <= 3
+            && next == 0
+            && header.window > 0
             && (kind >> 4 == 0 || packet.len() <= LONGEST_EMPTY);
         (fits && header.clock != 0).then_some(header)
     }

@@ -27,6 +27,16 @@ impl Application for WireGuard {
         }
         match (talk.packet.first_chunk::<4>(), talk.packet.len()) {
             (Some([1, 0, 0, 0]), INITIATION) | (Some([2, 0, 0, 0]), RESPONSE) => Answer::Mine,
+            // Cloudflare's WARP writes its client's number where the others have zeros; question and answer carry the same.
+            (Some([1, ..]), INITIATION) if !talk.from_initiator || talk.answered().is_empty() => {
+                Answer::NeedMore
+            }
+            (Some([2, number @ ..]), RESPONSE) if !talk.from_initiator => Answer::when(
+                talk.asked().len() == INITIATION
+                    && talk.asked().first() == Some(&1)
+                    && talk.asked().get(1..4) == Some(number)
+                    && talk.answered().len() == RESPONSE,
+            ),
             (Some([3, 0, 0, 0]), COOKIE) => Answer::NeedMore,
             (Some([4, 0, 0, 0]), length) if length >= SHORTEST_DATA && length % 16 == 0 => {
                 data(talk)
@@ -35,8 +45,12 @@ impl Application for WireGuard {
         }
     }
 
-    fn read(&self, _talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
-        facts.name("wireguard", ApplicationClass::Vpn);
+    fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
+        let name = match talk.packet {
+            [_, 0, 0, 0, ..] => "wireguard",
+            _ => "cloudflare_warp",
+        };
+        facts.name(name, ApplicationClass::Vpn);
         Hearing::Enough
     }
 }
