@@ -41,6 +41,8 @@ pub(super) struct NextGeneration {
     big_endian: bool,
     interfaces: Vec<Interface>,
     is_ours: bool,
+    /// How many bytes may stand between the last frame's block and the next.
+    padding: u64,
     /// The time of the last frame that had one, for those that have none.
     last_time: Timestamp,
 }
@@ -68,12 +70,17 @@ impl NextGeneration {
             big_endian: false,
             interfaces: Vec::new(),
             is_ours: false,
+            padding: 0,
             last_time: Timestamp::default(),
         })
     }
 
     /// The next frame, or what is there instead. Blocks without frames are passed over.
     pub(super) fn next(&mut self, window: &mut Window) -> Result<Option<Found>, CaptureError> {
+        match std::mem::take(&mut self.padding) {
+            0 => {}
+            padding => self.pass_padding(window, padding)?,
+        }
         loop {
             if !window.ready(12)? {
                 return torn(window);
@@ -96,16 +103,10 @@ impl NextGeneration {
                 return torn(window);
             }
             if holds_frame {
-                let found = self.frame(head, window);
-                let padding = whole - u64::from(head.length);
-                if padding > 0 {
-                    // A length that is no multiple of four is against the format; writers pad nevertheless, or not: look.
-                    self.pass_padding(window, padding)?;
-                }
-                if found.is_some() {
-                    return Ok(found);
-                }
-                continue;
+                // A length that is no multiple of four is against the format; writers pad nevertheless, or not: it is looked
+                // at when the frame has been seen, whose bytes are the last that the window has passed.
+                self.padding = whole - u64::from(head.length);
+                return Ok(Some(self.frame(head, window)));
             }
             let body = window.rest().get(8..wanted).unwrap_or_default();
             let mut time = None;
@@ -174,12 +175,12 @@ impl NextGeneration {
     }
 
     /// The frame of the block that the window begins with; passes the block.
-    fn frame(&mut self, head: Head, window: &mut Window) -> Option<Found> {
+    fn frame(&mut self, head: Head, window: &mut Window) -> Found {
         let length = head.length as usize;
         let offset = window.offset();
         let read = self.frame_in(head, window.rest());
         window.take(length);
-        Some(match read {
+        match read {
             Some((time, link_type, wire_length, from, captured)) => {
                 self.last_time = time;
                 Found::Frame {
@@ -195,7 +196,7 @@ impl NextGeneration {
                 offset,
                 length: u64::from(head.length),
             },
-        })
+        }
     }
 
     /// Time, link type, length on the wire, where the bytes begin in the block, how many there are.

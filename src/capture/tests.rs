@@ -53,6 +53,57 @@ fn a_frame_longer_than_the_buffer_is_read_from_a_source_that_drips() {
     assert!(file.next_step().unwrap().is_none());
 }
 
+/// A file of the newer format with blocks of a length that is no multiple of four; `padding` bytes stand after each.
+fn uneven(padding: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let words = |words: &[u32]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect::<Vec<u8>>()
+    };
+    let [section, interface, frame] = [0x0a0d_0d0a, 1, 6];
+    bytes.extend(words(&[
+        section,
+        28,
+        0x1a2b_3c4d,
+        1,
+        u32::MAX,
+        u32::MAX,
+        28,
+    ]));
+    bytes.extend(words(&[interface, 20, 1, 0, 20]));
+    for _ in 0..3 {
+        bytes.extend(words(&[frame, 32 + 34, 0, 0, 7, 34, 34]));
+        bytes.extend((0..34).collect::<Vec<u8>>());
+        bytes.extend(words(&[32 + 34]));
+        bytes.resize(bytes.len() + padding, 0);
+    }
+    bytes
+}
+
+#[test]
+fn a_frame_in_a_block_of_uneven_length_keeps_its_bytes() {
+    // Found by `fuzz/targets/capture_file.rs`.
+    for padding in [0, 2] {
+        let bytes = uneven(padding);
+        let inputs: [Box<dyn Read + Send>; 2] = [
+            Box::new(Cursor::new(bytes.clone())),
+            Box::new(Dripping(Cursor::new(bytes), 0)),
+        ];
+        for input in inputs {
+            let mut file = CaptureFile::open(input).unwrap();
+            for _ in 0..3 {
+                let Some(Step::Packet(packet)) = file.next_step().unwrap() else {
+                    panic!("a frame is missing");
+                };
+                assert_eq!(packet.bytes, (0..34).collect::<Vec<u8>>());
+            }
+            assert!(file.next_step().unwrap().is_none());
+        }
+    }
+}
+
 #[test]
 fn broken_compression_is_damage_and_not_an_error() {
     use std::io::Write as _;

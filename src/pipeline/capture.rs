@@ -93,7 +93,7 @@ pub fn each_record(
     source: SourceId,
     options: &MeterOptions,
     lists: &ListIndex,
-    mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+    mut out: impl FnMut(Place, &Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
     let mut meter = Meter::new(options.clone());
     let mut counts = CaptureCounts::default();
@@ -536,7 +536,7 @@ fn hand_out(
     source: SourceId,
     lists: &ListIndex,
     counts: &mut CaptureCounts,
-    out: &mut impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+    out: &mut impl FnMut(Place, &Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
     for mut metered in flows.drain(..) {
         counts.flows += 1;

@@ -399,12 +399,11 @@ pub fn print(
         let metering = threads.spawn(move || {
             on_threads(rings, told_to_stop, |(name, live, source)| {
                 let mut packets = Packets::Live(Box::new(live));
-                let send = |place, event: &Event<'_>| match owned(event) {
-                    // Nobody takes it when the output has failed: that is told by who writes it.
-                    Some(event) => to_out
-                        .send((place, event))
-                        .map_err(|_| PipelineError::Stopped("writing")),
-                    None => Ok(()),
+                // Nobody takes it when the output has failed: that is told by who writes it.
+                let send = |place, event: &Event<'static>| {
+                    to_out
+                        .send((place, event.clone()))
+                        .map_err(|_| PipelineError::Stopped("writing"))
                 };
                 let counts = each_record(&mut packets, &name, source, options, lists, send)?;
                 Ok((name, counts, packets.end()))
@@ -427,15 +426,6 @@ pub fn print(
             .unwrap_or(Err(PipelineError::Stopped("reading devices")));
         written.and(metered)
     })
-}
-
-/// A record of a capture, to be handed on; it makes no others.
-fn owned(event: &Event<'_>) -> Option<Event<'static>> {
-    match event {
-        Event::Flow(flow) => Some(Event::Flow(flow.clone())),
-        Event::Reject(reject) => Some(Event::Reject(reject.clone())),
-        _ => None,
-    }
 }
 
 /// Does the same with each ring, on a thread of its own. Where one fails, the others are told to stop, in order.

@@ -214,6 +214,29 @@ fn what_a_store_that_is_away_does_not_take_waits_in_order_and_is_stored_when_it_
 }
 
 #[test]
+fn what_ends_after_the_same_packet_at_different_times_is_stored_all() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(folder.path(), 1 << 20);
+    // Flows that end on a quiet link: batches without a packet of their own, one behind the other.
+    let batches = [(1, 2), (3, 3)].map(|(first, last)| {
+        let mut batch = bench.prepared(SourceKind::CaptureDevice, first, last);
+        batch.entry.frames = 0;
+        (batch.entry.first_frame, batch.entry.last_frame) = (11, 10);
+        batch
+    });
+    let door = Door::of(scratch.store.clone());
+    let deposit = bench.deposit(&door);
+    let [first, second] = batches;
+    for batch in [first.clone(), second, first] {
+        deposit.rows(batch, false).unwrap();
+    }
+    assert_eq!(rows(&scratch.store), 3, "the first came twice");
+}
+
+#[test]
 fn at_the_bound_a_file_stops_and_a_stream_says_what_it_lost() {
     for kind in [SourceKind::LogFile, SourceKind::Stream] {
         let folder = tempfile::tempdir().unwrap();
