@@ -25,7 +25,7 @@ fn a_follower_that_is_killed_again_and_again_loses_and_doubles_no_line() {
     let mut emptied = Writer::new(&folder, "emptied.log", true);
     let mut random = Random(20_261_123);
     for _ in 0..kills {
-        let mut follower = follow(&home, &[&renamed.path, &emptied.path]);
+        let follower = follow(&home, &[&renamed.path, &emptied.path]);
         let pieces = 3 + random.next(9);
         for _ in 0..pieces {
             for writer in [&mut renamed, &mut emptied] {
@@ -36,8 +36,7 @@ fn a_follower_that_is_killed_again_and_again_loses_and_doubles_no_line() {
             }
             std::thread::sleep(Duration::from_millis(random.next(700)));
         }
-        follower.kill().unwrap();
-        follower.wait().unwrap();
+        drop(follower);
         if random.next(2) == 0 {
             renamed.rotate();
             emptied.write(20);
@@ -80,12 +79,9 @@ fn a_follower_waits_for_permission_and_for_the_store_and_goes_on() {
     std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::rename(&hidden, &writer.path).unwrap();
     writer.write(50);
-    let serving = crate::kills::serve(&home);
+    // The follower opens the store that nobody has any more.
     wait_until_stored(&home, writer.lines);
     ends_well(follower);
-    let mut serving = serving;
-    serving.kill().unwrap();
-    serving.wait().unwrap();
     each_line_once(&home, &[&writer]);
 }
 
@@ -149,17 +145,28 @@ impl Writer {
     }
 }
 
-fn follow(home: &Home, paths: &[&Path]) -> Child {
+/// A follower; it goes when the test does.
+struct Follower(Child);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn follow(home: &Home, paths: &[&Path]) -> Follower {
     let mut arguments = vec!["ingest", "--quiet", "--follow"];
     arguments.extend(paths.iter().map(|path| path.to_str().unwrap()));
     let mut command = home.command(&arguments);
-    command.stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Follower(command.spawn().unwrap())
 }
 
-fn ends_well(mut follower: Child) {
-    let pid = rustix::process::Pid::from_child(&follower);
+fn ends_well(mut follower: Follower) {
+    let pid = rustix::process::Pid::from_child(&follower.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(follower.wait().unwrap().success());
+    assert!(follower.0.wait().unwrap().success());
 }
 
 /// Waits until the ledger has so many lines, with a limit.
