@@ -20,6 +20,7 @@ pub mod registers;
 pub mod retention;
 pub mod sources;
 pub mod stop;
+pub mod syslog;
 pub mod trail;
 mod way;
 
@@ -45,6 +46,9 @@ pub enum PipelineError {
     /// A socket can not be read.
     #[error("cannot read flow exports from the network")]
     Listen(#[source] io::Error),
+    /// A socket for syslog can not be used.
+    #[error("cannot listen for syslog")]
+    Syslog(#[source] io::Error),
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),
