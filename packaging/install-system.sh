@@ -35,6 +35,9 @@ for task in "$@"; do
         tool minisign minisign
         tool age age
         tool openssl openssl
+        # Debian's own syslog sends to ours, over TCP and TLS.
+        [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
+        [ -e /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || missing+=(rsyslog-openssl)
         # ClickHouse's own client for Node is among those who judge the store's front.
         tool node nodejs
         tool npm npm

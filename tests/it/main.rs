@@ -30,5 +30,6 @@ mod room;
 mod secret;
 mod server;
 mod stories;
+mod syslog;
 mod terminal;
 mod typed_in;
