@@ -35,6 +35,8 @@ for task in "$@"; do
         tool minisign minisign
         tool age age
         tool openssl openssl
+        tool xz xz-utils
+        tool bzip2 bzip2
         # Debian's own syslog sends to ours, over TCP and TLS.
         [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
         [ -e /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || missing+=(rsyslog-openssl)

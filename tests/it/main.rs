@@ -20,6 +20,7 @@ mod exports;
 mod follow;
 mod hidden;
 mod home;
+mod intake;
 mod keep;
 mod kills;
 mod once;
