@@ -73,7 +73,7 @@ fn a_follower_waits_for_permission_and_for_the_store_and_goes_on() {
     writer.write(50);
     // Who runs as root is refused nothing; the name is taken away instead.
     let hidden = folder.join("hidden");
-    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0o0)).unwrap();
     std::fs::rename(&writer.path, &hidden).unwrap();
     std::thread::sleep(Duration::from_millis(1200));
     std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -169,23 +169,25 @@ fn ends_well(mut follower: Follower) {
     assert!(follower.0.wait().unwrap().success());
 }
 
-/// Waits until the ledger has so many lines, with a limit.
+/// Waits until the ledger has so many lines, as long as more are coming.
 fn wait_until_stored(home: &Home, lines: u64) {
-    let mut read = 0;
-    for _ in 0..600 {
-        read = match home.data().join("ledger").exists() {
+    let (mut read, mut quiet) = (0, 0);
+    while quiet < 300 {
+        let now = match home.data().join("ledger").exists() {
             false => 0,
             true => {
                 let batches = ledger_of(home).batches(None).unwrap();
                 batches.iter().map(|(_, batch)| batch.read).sum()
             }
         };
-        if read >= lines {
+        if now >= lines {
             return;
         }
+        quiet = if now > read { 0 } else { quiet + 1 };
+        read = now;
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("{read} of {lines} lines were stored in a minute");
+    panic!("{read} of {lines} lines were stored, and then none for half a minute");
 }
 
 /// Each line that was written stands in the store once, and nothing else.

@@ -135,7 +135,7 @@ fn a_big_file_that_was_broken_off_is_read_on_in_flat_memory() {
     killed_after(
         &home,
         &arguments,
-        Duration::from_millis(900 + 20 * megabytes),
+        Duration::from_millis(3000 + 20 * megabytes),
     );
     let stored: u64 = match home.data().join("ledger").exists() {
         true => ledger_of(&home)
@@ -196,7 +196,7 @@ fn written(at: u64, lines: u64) -> Vec<u8> {
         text.encode_utf16().flat_map(bytes).collect()
     };
     match at {
-        0 | 1 | 2 => text.into_bytes(),
+        0..=2 => text.into_bytes(),
         3 => [b"\xef\xbb\xbf".to_vec(), text.into_bytes()].concat(),
         4 => utf16("\u{feff}", false),
         5 => utf16("\u{feff}", true),

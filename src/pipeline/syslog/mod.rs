@@ -68,7 +68,6 @@ const SOCKET_BUFFER: usize = 8 << 20;
 
 impl<K: Known> Listening<'_, K> {
     /// Listens until told to stop, and stores all that came until then.
-    #[expect(clippy::disallowed_methods, reason = "the pipeline owns the threads")]
     pub fn run(&self, sockets: Sockets) -> Result<Total, PipelineError> {
         let total = Mutex::new(Total::default());
         let fault = Mutex::new(None);
