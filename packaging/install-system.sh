@@ -39,6 +39,11 @@ for task in "$@"; do
         tool tcpreplay tcpreplay
         PATH="$PATH:/usr/sbin:/sbin" tool ip iproute2
         tool unshare util-linux
+        tool xz xz-utils
+        tool bzip2 bzip2
+        # Debian's own syslog sends to ours, over TCP and TLS.
+        [ -x /usr/sbin/rsyslogd ] || missing+=(rsyslog)
+        [ -e /usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so ] || missing+=(rsyslog-openssl)
         # ClickHouse's own client for Node is among those who judge the store's front.
         tool node nodejs
         tool npm npm

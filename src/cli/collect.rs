@@ -1,10 +1,13 @@
-//! `invigil collect`: flow exports of routers and switches to flows.
+//! `invigil collect`: what devices send of themselves: flow exports of routers and switches to flows, and syslog.
+
+/// Syslog.
+mod syslog;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{ArgGroup, ValueEnum};
+use clap::ArgGroup;
 use serde_json::json;
 
 use crate::capture::CaptureFile;
@@ -32,16 +35,38 @@ use super::context::{Context, Exit, Workshop};
 use super::output_args::{OutputArgs, add_count};
 use super::progress::Progress;
 
+/// What devices send of themselves.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+/// What is collected.
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Kind {
+    /// Flow exports of routers and switches to flows: NetFlow, IPFIX and sFlow alike.
+    #[command(visible_aliases = ["ipfix", "sflow"])]
+    Netflow(Netflow),
+    /// Logs that devices send by syslog: UDP, TCP, TLS.
+    Syslog(syslog::Args),
+}
+
+/// Runs it.
+pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    match &args.kind {
+        Kind::Netflow(args) => netflow(args, context),
+        Kind::Syslog(args) => syslog::run(args, context),
+    }
+}
+
 /// Flow exports of routers and switches to flows.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     group(ArgGroup::new("source").required(true).args(["listen", "from_files", "read"])),
     after_help = "Examples:\n  invigil collect netflow --listen 0.0.0.0:2055\n  invigil collect netflow -r exports.pcap --to jsonl\n  invigil collect netflow --from-files datagram-*.bin --to table\n\nNetFlow 1, 5, 7 and 9, IPFIX and sFlow 5 are told apart by their own version. Counts are of records; a template or a counter is a record that is ignored."
 )]
-pub struct Args {
-    /// What is collected; each name takes NetFlow, IPFIX and sFlow alike.
-    #[arg(value_enum)]
-    kind: Kind,
+pub struct Netflow {
     /// Listen on this address and UDP port until interrupted.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -66,17 +91,7 @@ pub struct Args {
     output: OutputArgs,
 }
 
-/// What is collected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// NetFlow, IPFIX and sFlow.
-    #[value(aliases = ["ipfix", "sflow"])]
-    Netflow,
-}
-
-/// Runs it.
-pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let Kind::Netflow = args.kind;
+fn netflow(args: &Netflow, context: &Context) -> anyhow::Result<Exit> {
     args.output.check()?;
     if args.output.format(context).is_some() {
         let (counts, exporters) = print(args, context)?;
@@ -100,7 +115,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     context.arrived(&left)
 }
 
-fn options(args: &Args) -> CollectorOptions {
+fn options(args: &Netflow) -> CollectorOptions {
     CollectorOptions {
         scale_samples: args.scale_samples,
         ..CollectorOptions::default()
@@ -109,7 +124,7 @@ fn options(args: &Args) -> CollectorOptions {
 
 type Collected = (CollectCounts, Vec<ExporterCounts>);
 
-fn print(args: &Args, context: &Context) -> anyhow::Result<Collected> {
+fn print(args: &Netflow, context: &Context) -> anyhow::Result<Collected> {
     let format = args
         .output
         .format(context)
@@ -146,7 +161,7 @@ fn print(args: &Args, context: &Context) -> anyhow::Result<Collected> {
     Ok((total, collecting.exporters()))
 }
 
-fn open(args: &Args, progress: &Progress, name: &InputName) -> anyhow::Result<Exports> {
+fn open(args: &Netflow, progress: &Progress, name: &InputName) -> anyhow::Result<Exports> {
     let opened = progress.open(name)?;
     if args.read.is_empty() {
         Ok(Exports::File(DatagramFile::new(opened)))
@@ -157,7 +172,7 @@ fn open(args: &Args, progress: &Progress, name: &InputName) -> anyhow::Result<Ex
 }
 
 fn store(
-    args: &Args,
+    args: &Netflow,
     context: &Context,
     collecting: &mut Collecting<'_>,
     total: &mut (CollectCounts, Left),
@@ -297,7 +312,11 @@ impl Storing<'_> {
 }
 
 /// Opens the socket; it is read until the program is told to stop or the time is over.
-fn socket(args: &Args, address: SocketAddr, store_every: Option<u64>) -> anyhow::Result<Exports> {
+fn socket(
+    args: &Netflow,
+    address: SocketAddr,
+    store_every: Option<u64>,
+) -> anyhow::Result<Exports> {
     let told_to_stop = stop::when_told()?;
     let since = clock::Stopwatch::start();
     let limit = args.seconds;

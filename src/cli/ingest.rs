@@ -23,9 +23,10 @@ use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::log_files::{LogFiles, TakenUp, damaged};
 use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
-use crate::pipeline::retention::Lines;
+use crate::pipeline::retention;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
+use crate::pipeline::syslog::Chosen;
 use crate::record::{Counts, Event, SourceId, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
@@ -44,12 +45,24 @@ pub struct Args {
     /// Go on reading what is written to these logs, rotated or not, until told to stop. What was rotated away beside them is read too.
     #[arg(long)]
     follow: bool,
-    /// The format, or `auto` to tell it from the first lines.
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    format: String,
     /// List the formats and do nothing else.
     #[arg(long)]
     list_formats: bool,
+    #[command(flatten)]
+    lines: Lines,
+    /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What lines are, and what they do not say.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Lines {
+    /// The format, or `auto` to tell it from the first lines.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    format: String,
     /// The zone of times that name none, such as Europe/London; else the configuration's.
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
@@ -60,11 +73,6 @@ pub struct Args {
     /// such lines are read as of the twelve months before.
     #[arg(long, value_name = "TIME", value_parser = super::who::moment)]
     reference: Option<Timestamp>,
-    /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
-    #[arg(long, value_name = "FILE")]
-    rejects: Option<PathBuf>,
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 /// What a local time means that comes twice.
@@ -80,7 +88,7 @@ enum FoldArg {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let formats = Formats::of(args, context)?;
+    let formats = Formats::of(&args.lines, context)?;
     if args.list_formats {
         return formats.list(context);
     }
@@ -183,19 +191,29 @@ fn is_about_the_file(error: &anyhow::Error) -> bool {
 struct UnknownFormat(String);
 
 /// The formats at hand, and what the person and the configuration say of the sources.
-struct Formats<'a> {
-    args: &'a Args,
+pub(super) struct Formats<'a> {
+    args: &'a Lines,
     context: &'a Context,
     own: Vec<&'static dyn LogFormat>,
 }
 
 impl<'a> Formats<'a> {
-    fn of(args: &'a Args, context: &'a Context) -> anyhow::Result<Self> {
+    pub(super) fn of(args: &'a Lines, context: &'a Context) -> anyhow::Result<Self> {
         Ok(Formats {
             args,
             context,
             own: formats::own_formats(&context.config.logs)?,
         })
+    }
+
+    /// Refuses a name that no format has.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let named = self.args.format.as_str();
+        anyhow::ensure!(
+            named == "auto" || self.format(named).is_some(),
+            "there is no log format {named:?}: see `invigil ingest --list-formats`"
+        );
+        Ok(())
     }
 
     fn format(&self, name: &str) -> Option<&'static dyn LogFormat> {
@@ -273,6 +291,62 @@ impl<'a> Formats<'a> {
         })
     }
 
+    /// What is told to the readers of this sender's lines. What the configuration says was checked for all sources that
+    /// it names when it was read; a sender that it does not name has what holds for all.
+    pub(super) fn settings_of(&self, name: &str) -> SourceSettings {
+        let named = InputName::Sender(name.to_owned());
+        self.settings(&named).unwrap_or_else(|error| {
+            self.context
+                .warn(format!("{error:#}; times of this sender are read as UTC"));
+            SourceSettings {
+                zone: TimeZone::UTC,
+                reference: clock::now(),
+                fold: Fold::Reject,
+                corrections: logs::Corrections::default(),
+            }
+        })
+    }
+
+    /// The format of a sender: the one that was named, or the one that its first lines look like, as they came or behind
+    /// their headings. Where they look like none, they are kept, and rejected one by one.
+    pub(super) fn of_sender(&self, name: &str, lines: &[&[u8]], bare: &[&[u8]]) -> Chosen {
+        let source = formats::source(&self.context.config.logs, name);
+        let named = match self.args.format.as_str() {
+            "auto" => source.and_then(|source| source.format.as_deref()),
+            named => Some(named),
+        };
+        let named = named.and_then(|named| self.format(named));
+        let likeness = |lines: &[&[u8]]| match named {
+            Some(format) => Some((format, format.likeness(lines))),
+            None => logs::likenesses(lines, &self.own).first().copied(),
+        };
+        let share = |found: Option<(_, u8)>| found.map_or(0, |(_, share)| share);
+        let (whole, behind) = (likeness(lines), likeness(bare));
+        let is_behind_heading = share(behind) > share(whole);
+        let found = if is_behind_heading { behind } else { whole };
+        match found {
+            Some((format, share)) => {
+                tracing::info!(format = format.name(), share, "a sender's format is known");
+                Chosen {
+                    format,
+                    is_behind_heading,
+                }
+            }
+            None => {
+                self.context.warn("cannot tell the format of a sender from its first lines: they are kept and rejected; name one with --format, or by [[logs.source]] in the configuration");
+                Chosen {
+                    format: self.fallback(),
+                    is_behind_heading: false,
+                }
+            }
+        }
+    }
+
+    /// The format that lines of no known format are rejected by.
+    fn fallback(&self) -> &'static dyn LogFormat {
+        logs::formats::strictest()
+    }
+
     /// The format that was named, or the one that the first lines look like; nothing for an empty input.
     fn choose(&self, input: Opened) -> anyhow::Result<Option<(&'static dyn LogFormat, Opened)>> {
         let name = input.name.to_string();
@@ -331,7 +405,7 @@ fn print(
             settings: &settings,
             lists: &lists,
             told_to_stop: Told::default(),
-            lines: Lines::default(),
+            lines: retention::Lines::default(),
         };
         let counts = reading.each_record(input, source, |place, event| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
@@ -530,16 +604,18 @@ pub(super) fn store_one(
 ) -> anyhow::Result<()> {
     let args = Args {
         files: vec![file.to_owned()],
-        format: format.to_owned(),
         follow: false,
         list_formats: false,
-        zone: Some("UTC".to_owned()),
-        fold: FoldArg::First,
-        reference: None,
+        lines: Lines {
+            format: format.to_owned(),
+            zone: Some("UTC".to_owned()),
+            fold: FoldArg::First,
+            reference: None,
+        },
         rejects: None,
         output: OutputArgs::to_the_store(),
     };
-    let formats = Formats::of(&args, context)?;
+    let formats = Formats::of(&args.lines, context)?;
     let mut total = (Counts::default(), Left::default());
     store(&args, context, &formats, &mut total)?;
     context.arrived(&total.1).map(drop)

@@ -15,6 +15,7 @@ pub mod formats;
 /// Bytes into frames.
 pub mod framing;
 mod given;
+mod heading;
 mod json;
 mod lines;
 /// Formats described in the configuration.
@@ -28,6 +29,7 @@ mod squid;
 mod squid_layout;
 mod stamps;
 mod times;
+mod transport;
 mod urls;
 mod writing;
 mod xml;
@@ -36,9 +38,11 @@ pub use corrected::{Corrections, Distrusted, reader};
 pub use format::{Fold, LineReader, LogFormat, Outcome, SourceSettings, read_frame};
 pub use formats::{FORMATS, SAMPLE_LINES, format, likeliest, likenesses};
 pub use framing::{Block, Frame, Framer, Frames, Framing, Position};
+pub use heading::{behind_heading, without_heading};
 pub use mis::MisExport;
 pub use registers::{RegisterError, RegisterFrame, read_register};
 pub use squid_layout::{LayoutError, SquidLayout};
+pub use transport::MessageStream;
 pub use writing::{Encoding, LineEnd, Writing};
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use super::storing::beside_storing;
 use batch::Batch;
 use datagrams::Next;
 
-pub use datagrams::{DatagramFile, Exports, listen};
+pub use datagrams::{DatagramFile, Exports, dropped_by_kernel, listen};
 
 /// The name under which exports are read, where logs have the name of their format.
 pub const EXPORT_FORMAT: &str = "flow_export";

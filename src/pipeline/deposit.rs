@@ -70,15 +70,18 @@ pub struct OpenSource {
     pub format: String,
     /// What was read of it before.
     pub past: Option<SourcePast>,
+    /// Whether who sends it waits while there is no room.
+    pub may_wait: bool,
 }
 
 impl OpenSource {
-    /// Whether what is lost of it can be had again by reading it anew.
+    /// Whether what is lost of it can be had again by reading it anew, or is still with who sends it.
     pub fn can_be_read_again(&self) -> bool {
-        matches!(
+        let is_file = matches!(
             self.kind,
             SourceKind::LogFile | SourceKind::CaptureFile | SourceKind::Register
-        )
+        );
+        is_file || self.may_wait
     }
 }
 

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::digest::Context;
 
 use crate::classify::ListIndex;
-use crate::ledger::{Digest, FrameNonces, FrameTree};
+use crate::ledger::{BatchIngested, Digest, FrameNonces, FrameTree};
 use crate::logs::{
     Block, Frame, Framer, LineReader, LogFormat, Outcome, Position, SourceSettings, Writing,
     read_frame,
@@ -104,6 +104,32 @@ impl Mark {
             writing: Writing::of(sample),
             reader: None,
         }
+    }
+
+    /// The same place, from which lines get a new reader.
+    pub(super) fn again(&self) -> Mark {
+        Mark {
+            position: self.position,
+            digest: self.digest.clone(),
+            writing: self.writing,
+            reader: None,
+        }
+    }
+
+    /// The place behind a batch that was made of `part`, which began at `before`.
+    pub(super) fn behind(batch: &BatchIngested, part: &[u8], before: Option<&Mark>) -> Mark {
+        let mut mark = before.map_or_else(|| Mark::beginning(&[]), Mark::again);
+        mark.digest.update(part);
+        mark.position = Position {
+            offset: batch.length,
+            line: batch.last_frame + 1,
+        };
+        mark
+    }
+
+    /// Sees to it that the next lines are read by such a reader; one that is at hand goes on.
+    pub(super) fn read_with(&mut self, reader: impl FnOnce() -> Box<dyn LineReader>) {
+        self.reader.get_or_insert_with(reader);
     }
 
     /// The next lines get a new reader.

@@ -386,7 +386,7 @@ fn spooled(thing: &Thing) -> Option<Act> {
 }
 
 /// Whether the spool's bound or its disk refused.
-fn is_lack_of_room(error: &PipelineError) -> bool {
+pub(super) fn is_lack_of_room(error: &PipelineError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(here) = cause {
         let full = here

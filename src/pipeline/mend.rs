@@ -220,6 +220,7 @@ impl StoreCheck<'_> {
             kind,
             format: told.format.clone(),
             past: None,
+            may_wait: false,
         };
         let mut closing = Closing::of(
             self.deposit,
@@ -257,6 +258,7 @@ impl StoreCheck<'_> {
             kind,
             format: told.format.clone(),
             past: None,
+            may_wait: false,
         };
         let mut settings = with.settings.clone();
         settings.reference = told.opened;

@@ -22,6 +22,7 @@ pub mod retention;
 pub mod sources;
 pub mod stop;
 mod storing;
+pub mod syslog;
 pub mod trail;
 mod way;
 
@@ -55,6 +56,9 @@ pub enum PipelineError {
     /// A socket can not be read.
     #[error("cannot read flow exports from the network")]
     Listen(#[source] io::Error),
+    /// A socket for syslog can not be used.
+    #[error("cannot listen for syslog")]
+    Syslog(#[source] io::Error),
     /// Records can not be written.
     #[error("cannot write records")]
     Output(#[source] io::Error),

@@ -11,14 +11,14 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct Told(Arc<AtomicBool>);
 
 impl Told {
+    /// Tells it.
+    pub fn tell(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether it was.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
-    }
-
-    /// Tells it, as a part of the work that can not go on does.
-    pub fn tell(&self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -25,7 +25,7 @@ fn a_follower_that_is_killed_again_and_again_loses_and_doubles_no_line() {
     let mut emptied = Writer::new(&folder, "emptied.log", true);
     let mut random = Random(20_261_123);
     for _ in 0..kills {
-        let mut follower = follow(&home, &[&renamed.path, &emptied.path]);
+        let follower = follow(&home, &[&renamed.path, &emptied.path]);
         let pieces = 3 + random.next(9);
         for _ in 0..pieces {
             for writer in [&mut renamed, &mut emptied] {
@@ -36,8 +36,7 @@ fn a_follower_that_is_killed_again_and_again_loses_and_doubles_no_line() {
             }
             std::thread::sleep(Duration::from_millis(random.next(700)));
         }
-        follower.kill().unwrap();
-        follower.wait().unwrap();
+        drop(follower);
         if random.next(2) == 0 {
             renamed.rotate();
             emptied.write(20);
@@ -74,18 +73,15 @@ fn a_follower_waits_for_permission_and_for_the_store_and_goes_on() {
     writer.write(50);
     // Who runs as root is refused nothing; the name is taken away instead.
     let hidden = folder.join("hidden");
-    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&writer.path, std::fs::Permissions::from_mode(0o0)).unwrap();
     std::fs::rename(&writer.path, &hidden).unwrap();
     std::thread::sleep(Duration::from_millis(1200));
     std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::rename(&hidden, &writer.path).unwrap();
     writer.write(50);
-    let serving = crate::kills::serve(&home);
+    // The follower opens the store that nobody has any more.
     wait_until_stored(&home, writer.lines);
     ends_well(follower);
-    let mut serving = serving;
-    serving.kill().unwrap();
-    serving.wait().unwrap();
     each_line_once(&home, &[&writer]);
 }
 
@@ -149,36 +145,49 @@ impl Writer {
     }
 }
 
-fn follow(home: &Home, paths: &[&Path]) -> Child {
+/// A follower; it goes when the test does.
+struct Follower(Child);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn follow(home: &Home, paths: &[&Path]) -> Follower {
     let mut arguments = vec!["ingest", "--quiet", "--follow"];
     arguments.extend(paths.iter().map(|path| path.to_str().unwrap()));
     let mut command = home.command(&arguments);
-    command.stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Follower(command.spawn().unwrap())
 }
 
-fn ends_well(mut follower: Child) {
-    let pid = rustix::process::Pid::from_child(&follower);
+fn ends_well(mut follower: Follower) {
+    let pid = rustix::process::Pid::from_child(&follower.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(follower.wait().unwrap().success());
+    assert!(follower.0.wait().unwrap().success());
 }
 
-/// Waits until the ledger has so many lines, with a limit.
+/// Waits until the ledger has so many lines, as long as more are coming.
 fn wait_until_stored(home: &Home, lines: u64) {
-    let mut read = 0;
-    for _ in 0..600 {
-        read = match home.data().join("ledger").exists() {
+    let (mut read, mut quiet) = (0, 0);
+    while quiet < 300 {
+        let now = match home.data().join("ledger").exists() {
             false => 0,
             true => {
                 let batches = ledger_of(home).batches(None).unwrap();
                 batches.iter().map(|(_, batch)| batch.read).sum()
             }
         };
-        if read >= lines {
+        if now >= lines {
             return;
         }
+        quiet = if now > read { 0 } else { quiet + 1 };
+        read = now;
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("{read} of {lines} lines were stored in a minute");
+    panic!("{read} of {lines} lines were stored, and then none for half a minute");
 }
 
 /// Each line that was written stands in the store once, and nothing else.

@@ -17,13 +17,11 @@ mod check;
 mod clients;
 mod durable;
 mod exports;
-<<<<<<< HEAD
 mod follow;
-=======
 mod heard;
->>>>>>> apps
 mod hidden;
 mod home;
+mod intake;
 mod keep;
 mod kills;
 mod live;
@@ -36,6 +34,7 @@ mod secret;
 mod server;
 mod stories;
 mod sums;
+mod syslog;
 mod terminal;
 mod typed_in;
 mod wire;

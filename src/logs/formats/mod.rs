@@ -137,6 +137,11 @@ pub fn format(name: &str) -> Option<&'static dyn LogFormat> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
+/// The format that lines of no known format are rejected by: it takes least for its own.
+pub fn strictest() -> &'static dyn LogFormat {
+    &squid_native::SquidNative
+}
+
 /// The format that these lines, the first of a source, look most like, and how much, 0 to 100. Nothing if they look like none.
 pub fn likeliest(sample: &[&[u8]]) -> Option<(&'static dyn LogFormat, u8)> {
     likenesses(sample, &[]).first().copied()

@@ -181,19 +181,24 @@ impl Exports {
 
     /// Datagrams that the kernel had no room for.
     pub(super) fn dropped(&self) -> u64 {
-        let Exports::Socket { socket, .. } = self else {
-            return 0;
-        };
-        let Ok(address) = socket.local_addr() else {
-            return 0;
-        };
-        let table = if address.is_ipv4() {
-            "/proc/net/udp"
-        } else {
-            "/proc/net/udp6"
-        };
-        std::fs::read_to_string(table).map_or(0, |table| drops_of_port(&table, address.port()))
+        match self {
+            Exports::Socket { socket, .. } => dropped_by_kernel(socket),
+            _ => 0,
+        }
     }
+}
+
+/// Datagrams that the kernel had no room for on this socket.
+pub fn dropped_by_kernel(socket: &UdpSocket) -> u64 {
+    let Ok(address) = socket.local_addr() else {
+        return 0;
+    };
+    let table = if address.is_ipv4() {
+        "/proc/net/udp"
+    } else {
+        "/proc/net/udp6"
+    };
+    std::fs::read_to_string(table).map_or(0, |table| drops_of_port(&table, address.port()))
 }
 
 /// No datagram came in time, or one of ours was answered by nobody.

@@ -80,6 +80,7 @@ fn source(kind: SourceKind) -> OpenSource {
         kind,
         format: "squid_native".to_owned(),
         past: None,
+        may_wait: false,
     }
 }
 

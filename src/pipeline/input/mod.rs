@@ -27,6 +27,8 @@ pub enum InputName {
     File(PathBuf),
     /// A file in an archive.
     Member(Box<archive::Member>),
+    /// A sender on the network. It is read where it is listened to, and can not be opened.
+    Sender(String),
 }
 
 /// An input that was opened.
@@ -75,6 +77,7 @@ impl InputName {
     fn raw(&self, torn: &Torn) -> Result<Box<dyn Read + Send>, InputError> {
         match self {
             InputName::Stdin => Ok(Box::new(io::stdin())),
+            InputName::Sender(_) => Err(self.error(io::ErrorKind::Unsupported.into())),
             InputName::Member(member) => member.open(torn).map_err(|source| self.error(source)),
             InputName::File(path) => {
                 let file = File::open(path).map_err(|source| self.error(source))?;
@@ -101,7 +104,7 @@ impl InputName {
     /// How many bytes it has before they are decompressed, where that can be known.
     pub fn size(&self) -> Option<u64> {
         match self {
-            InputName::Stdin => None,
+            InputName::Stdin | InputName::Sender(_) => None,
             InputName::Member(member) => Some(member.size()),
             InputName::File(path) => path
                 .metadata()
@@ -114,7 +117,7 @@ impl InputName {
     /// Whether it is a regular file, which can be read twice.
     pub fn is_regular(&self) -> bool {
         match self {
-            InputName::Stdin => false,
+            InputName::Stdin | InputName::Sender(_) => false,
             InputName::Member(_) => true,
             InputName::File(path) => path.metadata().is_ok_and(|about| about.is_file()),
         }
@@ -150,6 +153,7 @@ impl std::fmt::Display for InputName {
             InputName::Stdin => f.write_str("standard input"),
             InputName::File(path) => write!(f, "{}", path.display()),
             InputName::Member(member) => member.fmt(f),
+            InputName::Sender(name) => f.write_str(name),
         }
     }
 }

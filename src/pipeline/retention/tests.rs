@@ -50,6 +50,7 @@ impl Scene {
             kind: SourceKind::LogFile,
             format: "squid_native".to_owned(),
             past: None,
+            may_wait: false,
         };
         let mut names = Names::open(&data, &KEY, &KEY).unwrap();
         let mut batch = Prepared::of(&source);
@@ -182,6 +183,7 @@ fn of_every_table(place: &Scene) {
         kind: SourceKind::LogFile,
         format: "mixed".to_owned(),
         past: None,
+        may_wait: false,
     });
     let mut number = 0;
     let mut next = || {
