@@ -16,6 +16,7 @@ pub mod mend;
 pub mod output;
 pub mod registers;
 pub mod retention;
+pub mod simulate;
 pub mod sources;
 pub mod stop;
 pub mod trail;
