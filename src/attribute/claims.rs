@@ -23,6 +23,8 @@ pub(super) struct Claim {
     pub(super) mac: Option<Mac>,
     /// The rows it rests on.
     pub(super) rests_on: Vec<RowRef>,
+    /// Whether it is of a service that signed in to a directory: it neither is nor ends anybody's presence.
+    pub(super) service: bool,
 }
 
 /// A part of a session's life on one address or one card.
@@ -41,6 +43,14 @@ pub(super) fn claims(
 ) -> BTreeMap<IpAddr, Vec<Claim>> {
     let mut on_address: BTreeMap<IpAddr, Vec<Stay<'_>>> = BTreeMap::new();
     let mut on_card: BTreeMap<Mac, Vec<Stay<'_>>> = BTreeMap::new();
+    let is_service = |session: &&Session| {
+        let account = session
+            .account
+            .filter(|_| session.basis == Basis::Directory);
+        account.is_some_and(|account| registers.is_service(account, session.span.from))
+    };
+    let (services, sessions): (Vec<&Session>, Vec<&Session>) =
+        sessions.iter().partition(is_service);
     for session in sessions {
         // A machine's own session still ends those of persons before it; a claim it has none.
         for address in &session.addresses {
@@ -96,6 +106,20 @@ pub(super) fn claims(
                 .flat_map(|holding| by_device(holding, registers)),
         );
     }
+    for session in services {
+        for address in &session.addresses {
+            let stay = Stay {
+                session,
+                span: address.span,
+                last_word: address.last_word,
+            };
+            let claim = by_address(&stay).map(|claim| Claim {
+                service: true,
+                ..claim
+            });
+            all.entry(address.ip).or_default().extend(claim);
+        }
+    }
     for claims in all.values_mut() {
         claims.sort_by(|a, b| {
             (a.span, a.basis, a.account, &a.rests_on).cmp(&(
@@ -141,7 +165,8 @@ fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
         }
         let own = stay.session;
         let next = starts.iter().skip(index + 1).find(|(from, session)| {
-            let is_other = session.account != own.account || session.basis == own.basis;
+            let is_other = session.account != own.account
+                || session.basis == own.basis && !is_word_of(session, own);
             *from > stay.span.from
                 && *from >= stay.last_word
                 && is_other
@@ -151,6 +176,12 @@ fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
             stay.span.cut(*from, End::NextStart);
         }
     }
+}
+
+/// Whether a numbered session is only a later word of the ticket of the same person by the same server.
+fn is_word_of(session: &Session, ticket: &Session) -> bool {
+    let directory = session.basis == Basis::Directory && ticket.basis == Basis::Directory;
+    directory && session.numbered && !ticket.numbered && session.server == ticket.server
 }
 
 /// Who is let in on a card (an acceptance, which has no stop of its own) is gone when the session ends that the acceptance began: the same
@@ -221,6 +252,7 @@ fn by_address(stay: &Stay<'_>) -> Option<Claim> {
         span: stay.span,
         mac: stay.session.mac,
         rests_on: stay.session.rests_on.clone(),
+        service: false,
     })
 }
 
@@ -234,6 +266,7 @@ fn by_card(stay: &Stay<'_>, holding: &Holding) -> Option<Claim> {
         span,
         mac: Some(holding.mac),
         rests_on,
+        service: false,
     })
 }
 
@@ -262,6 +295,7 @@ fn by_device(holding: &Holding, registers: &Registers) -> Vec<Claim> {
             span,
             mac: Some(holding.mac),
             rests_on,
+            service: false,
         });
     }
     claims

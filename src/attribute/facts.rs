@@ -161,16 +161,23 @@ impl Facts {
     /// The answer of a moment, its margin not yet looked at.
     fn judge(&self, known: &Known, networks: &[&NetworkRow], time: Timestamp) -> Answer {
         let mut answer = nobody(Reason::NoClaimant);
-        let strongest = known.at(time).map(|claim| claim.basis).min();
+        // A service that signs in to the directory is not who sits there, if anybody else is known to.
+        let others = known.at(time).any(|claim| !claim.service);
+        let counts = |claim: &&Claim| !(claim.service && others);
+        let strongest = known.at(time).filter(counts).map(|claim| claim.basis).min();
         if let Some(basis) = strongest {
             let winners: Vec<&Claim> = known
                 .at(time)
+                .filter(counts)
                 .filter(|claim| claim.basis == basis)
                 .collect();
             answer = self.weigh(known, &winners, time);
             answer.basis = Some(basis);
             let contradicts = |claim: &Claim| {
-                claim.basis > basis && claim.account.is_some() && claim.account != answer.account
+                counts(&claim)
+                    && claim.basis > basis
+                    && claim.account.is_some()
+                    && claim.account != answer.account
             };
             if answer.verdict == Verdict::Attributed && known.at(time).any(contradicts) {
                 answer.reasons.push(Reason::WeakerContradicts);

@@ -24,6 +24,10 @@ pub(super) struct Session {
     pub(super) addresses: Vec<Address>,
     /// The rows it rests on: its first, its last, its stop.
     pub(super) rests_on: Vec<RowRef>,
+    /// The server that said so.
+    pub(super) server: String,
+    /// Whether the server numbers it; tickets of a directory have no number.
+    pub(super) numbered: bool,
 }
 
 /// A session had this address for a part of its life.
@@ -79,6 +83,7 @@ pub(super) fn sessions(
         }
     }
     bring_stops(&mut groups);
+    bring_words(&mut groups);
     // Servers without a name can not be told apart.
     servers.restarts.remove("");
     servers.restarts.values_mut().for_each(|times| times.sort());
@@ -116,6 +121,33 @@ fn bring_stops<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
             same_account && same_address && (stop.account, stop.ip) != (*account, *ip)
         });
         rows.extend(others);
+    }
+}
+
+/// What a controller that gave a ticket sees of the same person at the same address later on, such as a share that is opened, says that the
+/// person is still there. That the share is let go (4634 after a network logon) does not say that the person went: it is no stop of the ticket's.
+fn bring_words<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
+    let mut words: BTreeMap<(AccountToken, IpAddr), Vec<&'a SignInRow>> = BTreeMap::new();
+    for (key, rows) in &*groups {
+        if let Key::Numbered(Basis::Directory, ..) = key {
+            for row in rows.iter().filter(|row| row.event == SignInEvent::Logon) {
+                if let (Some(account), Some(ip)) = (row.account, row.ip) {
+                    words.entry((account, ip)).or_default().push(row);
+                }
+            }
+        }
+    }
+    for (key, rows) in groups {
+        let &Key::ByPlace(Basis::Directory, Some(account), Some(ip), None) = key else {
+            continue;
+        };
+        let servers: BTreeSet<&str> = rows.iter().map(|row| row.nas.as_str()).collect();
+        let later = words.get(&(account, ip)).into_iter().flatten();
+        let later: Vec<_> = later
+            .filter(|row| !row.nas.is_empty() && servers.contains(row.nas.as_str()))
+            .copied()
+            .collect();
+        rows.extend(later);
     }
 }
 
@@ -276,6 +308,8 @@ fn session(
         last_word: last.time,
         addresses: addresses(rows, span),
         rests_on,
+        server: first.nas.clone(),
+        numbered: rows.iter().all(|row| !row.session.is_empty()),
     })
 }
 
@@ -285,9 +319,14 @@ fn silence(
     interim_servers: &BTreeSet<String>,
     settings: &AttributeSettings,
 ) -> i64 {
-    let with_interim = rows
+    // Tickets are asked for when a service is needed, and not to say that somebody is still there.
+    let is_ticket = rows
         .iter()
-        .any(|row| row.event == SignInEvent::Interim || interim_servers.contains(&row.nas));
+        .any(|row| row.basis == Basis::Directory && row.session.is_empty());
+    let with_interim = !is_ticket
+        && rows
+            .iter()
+            .any(|row| row.event == SignInEvent::Interim || interim_servers.contains(&row.nas));
     let logon = rows.iter().any(|row| row.event == SignInEvent::Logon);
     if with_interim {
         settings.silence_with_interim_us

@@ -28,6 +28,8 @@ pub(super) struct Sitting<'a> {
     pub(super) ip: Ipv4Addr,
     pub(super) from: i64,
     pub(super) to: i64,
+    /// Whether somebody else takes over while the programs of this one go on, which then ask for a ticket until the end.
+    pub(super) goes_on: bool,
 }
 
 impl Controller {
@@ -50,6 +52,15 @@ impl Controller {
                 last = self.source.clock.corrected(self.source.clock.says(at + 50));
             }
             at += random.wait(20 * MINUTE);
+        }
+        if sitting.goes_on {
+            last = self.ticket(
+                traces,
+                4769,
+                sitting.to - MINUTE,
+                sitting.account,
+                sitting.ip,
+            );
         }
         traces.evidence.push(Evidence {
             ip: sitting.ip,

@@ -14,7 +14,7 @@ use super::random::Random;
 use super::stays::{Pool, Proxy, Stay, Visit};
 use super::stories::Story;
 use super::traces::{Source, Traces};
-use super::truth::{Core, Turns, turns};
+use super::truth::{Core, Owner, Registers, Turns, turns};
 use super::{Piece, Region, truth};
 
 /// What kind of establishment it is; they take turns.
@@ -54,6 +54,15 @@ struct Making<'a> {
     stays: Vec<Stay>,
     traces: Traces,
     dhcp: DhcpServer,
+}
+
+/// A place at a workstation, and a time there.
+#[derive(Clone, Copy)]
+struct Seat<'a> {
+    controller: &'a Controller,
+    ip: Ipv4Addr,
+    from: i64,
+    to: i64,
 }
 
 impl Establishment {
@@ -450,7 +459,6 @@ impl Making<'_> {
                 (ip, visit.card),
                 (visit.from, visit.to),
                 released,
-                &self.register,
             );
             if let (Some(accounting), Some(person)) = (accounting, visit.person) {
                 self.account(accounting, &visit, person, ip, &leases, &mut troubles);
@@ -566,7 +574,6 @@ impl Making<'_> {
         self.settle(&mut pool, visits, 500, Some(accounting));
         for day in self.school_days() {
             let from = self.on(day, 10 * HOUR) + self.random.below(HOUR);
-            let card = Card::new(&mut self.random);
             self.stays.push(Stay {
                 ip: self.net(15, 200),
                 person: None,
@@ -673,7 +680,6 @@ impl Making<'_> {
         // A strange server gave these their addresses: no log tells of it.
         for day in self.school_days() {
             let from = self.on(day, 11 * HOUR) + self.random.below(HOUR);
-            let card = Card::new(&mut self.random);
             self.stays.push(Stay {
                 ip: self.net(16, 230),
                 person: None,
@@ -710,7 +716,6 @@ impl Making<'_> {
                     (ip, card),
                     (on + i64::from(seat) * 700, off),
                     false,
-                    &self.register,
                 );
                 for (lesson, begins) in LESSONS.iter().enumerate() {
                     let turn = usize::try_from(seat).unwrap_or(0) + lesson * 7 + day * 13;
@@ -723,35 +728,29 @@ impl Making<'_> {
                     if self.random.chance(300) || !self.here(first, day) {
                         continue;
                     }
-                    self.sit(
+                    let second = pupils.get((turn + 5) % pupils.len().max(1)).copied();
+                    let second = second.filter(|second| {
+                        *second != first && self.here(*second, day) && self.random.chance(60)
+                    });
+                    let seat = Seat {
                         controller,
-                        (first, card, ip),
-                        (from, to),
-                        named,
-                        "workstation",
-                    );
-                    if let Some(service) = service.filter(|_| self.random.chance(200)) {
-                        // An inventory is taken under an account of its own, while somebody sits there.
-                        let at = from + self.random.between(5 * MINUTE, 30 * MINUTE);
-                        if let Some(account) = self
-                            .people
-                            .get(service)
-                            .map(|person| person.account.clone())
-                        {
-                            controller.network_logon(
-                                &mut self.random,
-                                &mut self.traces,
-                                at,
-                                &account,
-                                ip,
-                            );
-                            if let Some(stay) = self.stays.last_mut() {
-                                stay.troubles.insert("service_account");
-                            }
+                        ip,
+                        from,
+                        to,
+                    };
+                    match second {
+                        Some(second) => self.switch(&seat, first, second),
+                        None => {
+                            let proxy = if named {
+                                Proxy::Named(first)
+                            } else {
+                                Proxy::Transparent
+                            };
+                            self.sit(&seat, first, proxy, "workstation", false);
                         }
                     }
-                    if self.random.chance(60) {
-                        self.switch(controller, &pupils, (first, card, ip), (from, to), turn);
+                    if let Some(service) = service.filter(|_| self.random.chance(200)) {
+                        self.inventory(&seat, service);
                     }
                 }
             }
@@ -761,28 +760,30 @@ impl Making<'_> {
 
     fn sit(
         &mut self,
-        controller: &Controller,
-        (number, card, ip): (usize, Card, Ipv4Addr),
-        (from, to): (i64, i64),
-        named: bool,
+        seat: &Seat<'_>,
+        number: usize,
+        proxy: Proxy,
         trouble: &'static str,
+        goes_on: bool,
     ) {
         let Some(person) = self.people.get(number) else {
             return;
         };
+        let &Seat {
+            controller,
+            ip,
+            from,
+            to,
+        } = seat;
         let sitting = Sitting {
             account: &person.account,
             person: number,
             ip,
             from,
             to,
+            goes_on,
         };
         controller.sitting(&mut self.random, &mut self.traces, &sitting);
-        let proxy = if named {
-            Proxy::Named(number)
-        } else {
-            Proxy::Transparent
-        };
         self.stays.push(Stay {
             ip,
             person: Some(number),
@@ -793,30 +794,37 @@ impl Making<'_> {
         });
     }
 
-    /// Fast user switching: the second signs in while the first's programs go on.
-    fn switch(
-        &mut self,
-        controller: &Controller,
-        pupils: &[usize],
-        (_, card, ip): (usize, Card, Ipv4Addr),
-        (from, to): (i64, i64),
-        turn: usize,
-    ) {
-        let Some(&second) = pupils.get((turn + 5) % pupils.len().max(1)) else {
+    /// Fast user switching: a second signs in. The first's programs go on, and go on asking for tickets, or they sleep.
+    fn switch(&mut self, seat: &Seat<'_>, first: usize, second: usize) {
+        let begins = seat.from + (seat.to - seat.from) / 3;
+        let goes_on = self.random.chance(500);
+        let to = if goes_on { seat.to } else { begins };
+        self.sit(
+            &Seat { to, ..*seat },
+            first,
+            Proxy::Transparent,
+            "user_switch",
+            goes_on,
+        );
+        let seat = Seat {
+            from: begins,
+            to: seat.to - MINUTE,
+            ..*seat
+        };
+        self.sit(&seat, second, Proxy::Transparent, "user_switch", false);
+    }
+
+    /// An inventory is taken under an account of its own, while somebody sits there.
+    fn inventory(&mut self, seat: &Seat<'_>, service: usize) {
+        let at = seat.from + self.random.between(5 * MINUTE, 30 * MINUTE);
+        let Some(person) = self.people.get(service) else {
             return;
         };
-        let begins = from + (to - from) / 3;
-        if let Some(first) = self.stays.last_mut() {
-            first.troubles.insert("user_switch");
-            first.proxy = Proxy::Transparent;
+        let (controller, account) = (seat.controller, &person.account);
+        controller.network_logon(&mut self.random, &mut self.traces, at, account, seat.ip);
+        if let Some(stay) = self.stays.last_mut() {
+            stay.troubles.insert("service_account");
         }
-        self.sit(
-            controller,
-            (second, card, ip),
-            (begins, to - MINUTE),
-            false,
-            "user_switch",
-        );
     }
 
     /// Tablets that a class shares; half of the classes sign in at the proxy with one account for all.
@@ -878,7 +886,12 @@ impl Making<'_> {
                 let end = self.on(day, 5 * HOUR) + 23 * HOUR;
                 while from < end && self.here(number, day) {
                     let to = (from + self.random.between(5 * MINUTE, 5 * HOUR)).min(end);
+                    // Who gave a device away does not use it any more.
+                    let given_away = self.register.iter().any(|line| {
+                        line.card == person.card && line.owner != Some(number) && line.from < to
+                    });
                     if to - from > 2 * MINUTE
+                        && !given_away
                         && person
                             .leaves
                             .is_none_or(|leaves| to < at(&self.region.zone, leaves, 0))
@@ -925,18 +938,30 @@ impl Making<'_> {
             ..
         } = self;
         let evidence = std::mem::take(&mut traces.evidence);
-        let is_personal = |number: usize| {
-            people
-                .get(number)
-                .is_some_and(|person| person.role.is_personal())
+        let by_card = std::mem::take(&mut traces.by_card);
+        let mut lines: BTreeMap<Card, Vec<&DeviceLine>> = BTreeMap::new();
+        for line in &register {
+            lines.entry(line.card).or_default().push(line);
+        }
+        let of = |card: Card| lines.get(&card).into_iter().flatten();
+        let registers = Registers {
+            is_personal: &|number| {
+                people
+                    .get(number)
+                    .is_some_and(|person| person.role.is_personal())
+            },
+            owner: &|card, at| {
+                let line = of(card).find(|line| line.from <= at && at < line.to)?;
+                Some(line.owner.map_or(Owner::Shared, Owner::One))
+            },
+            changes: &|card| {
+                of(card)
+                    .flat_map(|line| [line.from, line.to])
+                    .filter(|at| *at != i64::MAX)
+                    .collect()
+            },
         };
-        let owners = |card: Card, at: i64| {
-            register
-                .iter()
-                .find(|line| line.card == card && line.from <= at && at < line.to)
-                .and_then(|line| line.owner)
-        };
-        let turns = turns(evidence, &is_personal, &owners);
+        let turns = turns(evidence, by_card, &registers);
         let mut establishment = Establishment {
             index,
             name,

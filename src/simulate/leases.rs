@@ -53,7 +53,6 @@ impl DhcpServer {
         (ip, card): (Ipv4Addr, Card),
         (from, to): (i64, i64),
         released: bool,
-        register: &[DeviceLine],
     ) -> Vec<Evidence> {
         let tail = format!(
             "{card} via {}",
@@ -106,7 +105,7 @@ impl DhcpServer {
                     None => pieces.push(Evidence {
                         ip,
                         basis: Basis::Lease,
-                        whom: Whom::Nobody,
+                        whom: Whom::Owner,
                         card: Some(card),
                         first: said,
                         last: said,
@@ -128,24 +127,6 @@ impl DhcpServer {
                 (piece.to, piece.ended) = (said, true);
             }
         }
-        let owned = pieces.iter().flat_map(|piece| {
-            register
-                .iter()
-                .filter(|line| line.card == card)
-                .filter_map(|line| {
-                    let first = piece.first.max(line.from);
-                    let to = piece.to.min(line.to);
-                    let whom = line.owner.map_or(Whom::SharedDevice, Whom::Account);
-                    (first < to).then(|| Evidence {
-                        whom,
-                        first,
-                        to,
-                        ended: piece.ended || to < piece.to,
-                        ..piece.clone()
-                    })
-                })
-        });
-        traces.evidence.extend(owned.collect::<Vec<_>>());
         traces.evidence.extend(pieces.iter().cloned());
         pieces
     }

@@ -133,13 +133,7 @@ impl Accounting {
             traces.evidence.push(piece(first, to, ended));
             return fate;
         }
-        for lease in leases {
-            let both = (first.max(lease.first), to.min(lease.to));
-            if both.0 < both.1 {
-                let ended = if both.1 == to { ended } else { lease.ended };
-                traces.evidence.push(piece(both.0, both.1, ended));
-            }
-        }
+        traces.by_card.push(piece(first, to, ended));
         fate
     }
 

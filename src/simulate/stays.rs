@@ -100,6 +100,7 @@ impl Pool {
         let ip = Ipv4Addr::from(self.first + next);
         self.given.push(Given {
             ip,
+            card,
             free,
             left,
         });

@@ -19,6 +19,8 @@ pub(super) struct Traces {
     /// By file: when it was written, and the text with its last line's end.
     files: BTreeMap<String, Vec<(i64, String)>>,
     pub(super) evidence: Vec<Evidence>,
+    /// Sessions whose records name a card and no address.
+    pub(super) by_card: Vec<Evidence>,
 }
 
 impl Traces {

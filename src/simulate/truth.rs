@@ -35,10 +35,27 @@ impl Basis {
 pub(super) enum Whom {
     /// The account of this number.
     Account(usize),
-    /// A device that the register says several people use.
-    SharedDevice,
-    /// A card that no register gives an owner.
-    Nobody,
+    /// Whoever the register of devices says that the card belongs to.
+    Owner,
+}
+
+/// What the register of devices says of a card at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owner {
+    /// It belongs to the bearer of the account of this number.
+    One(usize),
+    /// Several people use it.
+    Shared,
+}
+
+/// The registers, as the rule asks them.
+pub(super) struct Registers<'a> {
+    /// Whether one person bears an account.
+    pub(super) is_personal: &'a dyn Fn(usize) -> bool,
+    /// Whose a card is.
+    pub(super) owner: &'a dyn Fn(Card, i64) -> Option<Owner>,
+    /// The moments at which that changes.
+    pub(super) changes: &'a dyn Fn(Card) -> Vec<i64>,
 }
 
 /// What delivered lines affirm of one address.
@@ -71,29 +88,69 @@ pub(super) enum Core {
 /// The answers of one address: what could be said from each moment on, in order.
 pub(super) type Turns = Vec<(i64, Core)>;
 
-/// Cuts what silence ended at the next word of another, and works out what could be said of each address.
+/// Cuts what silence ended at the next word of another, and works out what could be said of each address. Sessions by card have no
+/// address of their own: they are where the card's leases are.
 pub(super) fn turns(
     evidence: Vec<Evidence>,
-    is_personal: &dyn Fn(usize) -> bool,
-    owners: &dyn Fn(Card, i64) -> Option<usize>,
+    by_card: Vec<Evidence>,
+    registers: &Registers<'_>,
 ) -> BTreeMap<Ipv4Addr, Turns> {
     let mut by_ip: BTreeMap<Ipv4Addr, Vec<Evidence>> = BTreeMap::new();
     for piece in evidence {
         by_ip.entry(piece.ip).or_default().push(piece);
     }
+    let mut sessions: BTreeMap<Card, Vec<Evidence>> = BTreeMap::new();
+    for session in by_card {
+        if let Some(card) = session.card {
+            sessions.entry(card).or_default().push(session);
+        }
+    }
+    sessions.values_mut().for_each(|all| cut(all));
     by_ip
         .into_iter()
         .map(|(ip, mut all)| {
-            all.sort_by_key(|piece| piece.first);
             cut(&mut all);
-            (ip, turns_of(&all, is_personal, owners))
+            let led = on_leases(&all, &sessions);
+            if !led.is_empty() {
+                all.extend(led);
+                cut(&mut all);
+            }
+            all.retain(|piece| piece.first < piece.to);
+            (ip, turns_of(&all, registers))
         })
         .collect()
 }
 
-/// Evidence that no line ended does not outlive the first later word that shows the address with another card or, for sign-ins, with
-/// another person or the next sign-in of the same kind.
+/// Sessions by card, where the card had the address.
+fn on_leases(all: &[Evidence], sessions: &BTreeMap<Card, Vec<Evidence>>) -> Vec<Evidence> {
+    let mut led = Vec::new();
+    for lease in all.iter().filter(|piece| piece.basis == Basis::Lease) {
+        let own = lease.card.and_then(|card| sessions.get(&card));
+        for session in own.into_iter().flatten() {
+            let (first, to) = (session.first.max(lease.first), session.to.min(lease.to));
+            let ended = if to == session.to {
+                session.ended
+            } else {
+                lease.ended
+            };
+            if first < to {
+                led.push(Evidence {
+                    ip: lease.ip,
+                    first,
+                    to,
+                    ended,
+                    ..session.clone()
+                });
+            }
+        }
+    }
+    led
+}
+
+/// Evidence that no line ended does not outlive the first later word of the same kind, nor one that shows the address with another card or,
+/// for sign-ins, with another person.
 fn cut(all: &mut [Evidence]) {
+    all.sort_by_key(|piece| (piece.first, piece.basis, piece.whom, piece.card));
     let words: Vec<(i64, Basis, Whom, Option<Card>)> = all
         .iter()
         .map(|piece| (piece.first, piece.basis, piece.whom, piece.card))
@@ -112,7 +169,7 @@ fn cut(all: &mut [Evidence]) {
                 *first > piece.first
                     && *first >= piece.last
                     && *first < piece.to
-                    && (other_card || sign_in && (*whom != piece.whom || *basis == piece.basis))
+                    && (other_card || *basis == piece.basis || sign_in && *whom != piece.whom)
             });
         if let Some((first, ..)) = next {
             piece.to = *first;
@@ -120,16 +177,14 @@ fn cut(all: &mut [Evidence]) {
     }
 }
 
-fn turns_of(
-    all: &[Evidence],
-    is_personal: &dyn Fn(usize) -> bool,
-    owners: &dyn Fn(Card, i64) -> Option<usize>,
-) -> Turns {
+fn turns_of(all: &[Evidence], registers: &Registers<'_>) -> Turns {
     let mut moments: BTreeSet<i64> = all
         .iter()
         .flat_map(|piece| [piece.first, piece.to])
         .collect();
     moments.insert(i64::MIN);
+    let cards: BTreeSet<Card> = all.iter().filter_map(|piece| piece.card).collect();
+    moments.extend(cards.into_iter().flat_map(registers.changes));
     let mut turns: Turns = Vec::new();
     // Pieces are in order of their first word; those that have ended are left behind.
     let mut open: Vec<&Evidence> = Vec::new();
@@ -139,7 +194,7 @@ fn turns_of(
             open.push(piece);
         }
         open.retain(|piece| moment < piece.to);
-        let core = core(&open, moment, is_personal, owners);
+        let core = core(&open, moment, registers);
         if turns.last().is_none_or(|(_, last)| *last != core) {
             turns.push((moment, core));
         }
@@ -147,40 +202,39 @@ fn turns_of(
     turns
 }
 
-fn core(
-    open: &[&Evidence],
-    moment: i64,
-    is_personal: &dyn Fn(usize) -> bool,
-    owners: &dyn Fn(Card, i64) -> Option<usize>,
-) -> Core {
-    let speaking = || open.iter().filter(|piece| piece.whom != Whom::Nobody);
-    let Some(basis) = speaking().map(|piece| piece.basis).min() else {
-        return Core::Nothing;
+fn core(open: &[&Evidence], moment: i64, registers: &Registers<'_>) -> Core {
+    // The latest word on whose card has the address.
+    let lease = open
+        .iter()
+        .filter(|piece| piece.basis == Basis::Lease)
+        .max_by_key(|piece| piece.first);
+    let leased = lease.and_then(|lease| lease.card);
+    let owner = leased.and_then(|card| (registers.owner)(card, moment));
+    let signed_in = || open.iter().filter(|piece| piece.basis != Basis::Lease);
+    let Some(basis) = signed_in().map(|piece| piece.basis).min() else {
+        return match owner {
+            Some(Owner::One(account)) if (registers.is_personal)(account) => {
+                Core::Attributed(account, Basis::Lease)
+            }
+            Some(Owner::One(account)) => Core::SharedAccount(account, Basis::Lease),
+            Some(Owner::Shared) => Core::SharedDevice,
+            None => Core::Nothing,
+        };
     };
-    let strongest = || speaking().filter(move |piece| piece.basis == basis);
+    let strongest = || signed_in().filter(move |piece| piece.basis == basis);
     let whom: BTreeSet<Whom> = strongest().map(|piece| piece.whom).collect();
     let mut whom = whom.into_iter();
-    match (whom.next(), whom.next()) {
-        (Some(Whom::Account(account)), None) if !is_personal(account) => {
-            Core::SharedAccount(account, basis)
-        }
-        (Some(Whom::Account(account)), None) => {
-            // The latest word on whose card has the address.
-            let lease = open
-                .iter()
-                .filter(|piece| piece.basis == Basis::Lease)
-                .max_by_key(|piece| piece.first);
-            let elsewhere = lease.and_then(|lease| lease.card).is_some_and(|leased| {
-                strongest().all(|piece| piece.card.is_some_and(|card| card != leased))
-                    && owners(leased, moment) != Some(account)
-            });
-            match elsewhere {
-                true => Core::Disputed(basis),
-                false => Core::Attributed(account, basis),
-            }
-        }
-        (Some(Whom::SharedDevice), None) => Core::SharedDevice,
-        _ => Core::Disputed(basis),
+    let (Some(Whom::Account(account)), None) = (whom.next(), whom.next()) else {
+        return Core::Disputed(basis);
+    };
+    let elsewhere = leased.is_some_and(|leased| {
+        strongest().all(|piece| piece.card.is_some_and(|card| card != leased))
+            && owner != Some(Owner::One(account))
+    });
+    match elsewhere {
+        true => Core::Disputed(basis),
+        false if !(registers.is_personal)(account) => Core::SharedAccount(account, basis),
+        false => Core::Attributed(account, basis),
     }
 }
 
