@@ -165,8 +165,7 @@ fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
         }
         let own = stay.session;
         let next = starts.iter().skip(index + 1).find(|(from, session)| {
-            let is_other = session.account != own.account
-                || session.basis == own.basis && !is_word_of(session, own);
+            let is_other = session.account != own.account || session.basis == own.basis;
             *from > stay.span.from
                 && *from >= stay.last_word
                 && is_other
@@ -176,12 +175,6 @@ fn end_at_next_start(mut stays: Vec<&mut Stay<'_>>) {
             stay.span.cut(*from, End::NextStart);
         }
     }
-}
-
-/// Whether a numbered session is only a later word of the ticket of the same person by the same server.
-fn is_word_of(session: &Session, ticket: &Session) -> bool {
-    let directory = session.basis == Basis::Directory && ticket.basis == Basis::Directory;
-    directory && session.numbered && !ticket.numbered && session.server == ticket.server
 }
 
 /// Who is let in on a card (an acceptance, which has no stop of its own) is gone when the session ends that the acceptance began: the same

@@ -9,7 +9,9 @@ use super::claims::{Claim, claims};
 use super::leases::{Holding, holdings};
 use super::registers::{Registers, Where, place_at, validity};
 use super::sessions::sessions;
-use super::{Answer, AttributeSettings, FactRows, NetworkRow, Reason, Rival, RowRef, Span};
+use super::{
+    Answer, AttributeSettings, DarkRow, FactRows, NetworkRow, Reason, Rival, RowRef, Span,
+};
 
 /// What is known of some addresses: claims, leases, registers, and where the answer changes.
 #[derive(Clone, Debug)]
@@ -55,8 +57,10 @@ impl Facts {
         );
         // Servers without a name can not be told apart: they say nothing about each other.
         servers.remove("");
+        let long = |dark: &DarkRow| dark.to.micros_since(dark.from) >= settings.dark_us;
+        let dark: Vec<DarkRow> = rows.dark.into_iter().filter(long).collect();
         let registers = Registers::new(rows.networks, rows.devices, rows.accounts);
-        let mut held = holdings(rows.leases, &settings);
+        let mut held = holdings(rows.leases, &dark, &settings);
         let sessions = sessions(&rows.sign_ins, &servers, &settings);
         let mut claimed = claims(&sessions, &mut held, &registers);
         let ips: BTreeSet<IpAddr> = claimed.keys().chain(held.keys()).copied().collect();

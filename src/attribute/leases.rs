@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::record::{LeaseEvent, Mac, Timestamp};
+use crate::record::{LeaseEvent, Mac, SourceId, Timestamp};
 
-use super::{AttributeSettings, End, LeaseRow, RowRef, Span};
+use super::{AttributeSettings, DarkRow, End, LeaseRow, RowRef, Span};
 
 /// One card held one address.
 #[derive(Clone, Debug)]
@@ -18,11 +18,14 @@ pub(super) struct Holding {
     pub(super) last_word: Timestamp,
     /// The rows it rests on: where it began, and the last that prolonged it.
     pub(super) rests_on: Vec<RowRef>,
+    /// The source of the last word.
+    pub(super) source: SourceId,
 }
 
 /// The holdings of each address, in order of time and never overlapping.
 pub(super) fn holdings(
     mut rows: Vec<LeaseRow>,
+    dark: &[DarkRow],
     settings: &AttributeSettings,
 ) -> BTreeMap<IpAddr, Vec<Holding>> {
     // Syslog knows whole seconds only: within one, a log's own order says what came first.
@@ -32,9 +35,26 @@ pub(super) fn holdings(
         follow(all.entry(row.ip).or_default(), &row, settings);
     }
     for held in all.values_mut() {
+        held.iter_mut()
+            .for_each(|holding| end_in_the_dark(holding, dark));
         held.retain(|holding| !holding.span.is_empty());
     }
     all
+}
+
+/// While a source can not be read it may say that a lease ended, and give the address to another card. A holding that goes into such a stretch
+/// and is never heard of again ends where the stretch begins; one that is spoken of on both sides goes through it.
+fn end_in_the_dark(holding: &mut Holding, dark: &[DarkRow]) {
+    let of_this = dark.iter().filter(|dark| dark.source == holding.source);
+    let first = of_this
+        .filter(|dark| holding.last_word <= dark.from && dark.from < holding.span.to)
+        .min_by_key(|dark| dark.from);
+    if let Some(dark) = first {
+        let heard_after = holding.span.end == End::Released && holding.span.to >= dark.to;
+        if !heard_after {
+            holding.span.cut(dark.from, End::Unreadable);
+        }
+    }
 }
 
 fn begins(event: LeaseEvent) -> bool {
@@ -72,6 +92,7 @@ fn follow(held: &mut Vec<Holding>, row: &LeaseRow, settings: &AttributeSettings)
                 end,
             };
             open.last_word = row.time;
+            open.source = row.place.source;
             // The first row says where it began; of those that prolonged it the last is enough.
             open.rests_on.truncate(1);
             open.rests_on.push(reference(row));
@@ -90,6 +111,7 @@ fn follow(held: &mut Vec<Holding>, row: &LeaseRow, settings: &AttributeSettings)
             },
             last_word: row.time,
             rests_on: vec![reference(row)],
+            source: row.place.source,
         });
     }
 }

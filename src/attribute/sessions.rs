@@ -24,10 +24,6 @@ pub(super) struct Session {
     pub(super) addresses: Vec<Address>,
     /// The rows it rests on: its first, its last, its stop.
     pub(super) rests_on: Vec<RowRef>,
-    /// The server that said so.
-    pub(super) server: String,
-    /// Whether the server numbers it; tickets of a directory have no number.
-    pub(super) numbered: bool,
 }
 
 /// A session had this address for a part of its life.
@@ -125,29 +121,40 @@ fn bring_stops<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
 }
 
 /// What a controller that gave a ticket sees of the same person at the same address later on, such as a share that is opened, says that the
-/// person is still there. That the share is let go (4634 after a network logon) does not say that the person went: it is no stop of the ticket's.
+/// person is still there; it is no new sitting down. That the share is let go (4634 after a network logon) does not say that the person went.
 fn bring_words<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
-    let mut words: BTreeMap<(AccountToken, IpAddr), Vec<&'a SignInRow>> = BTreeMap::new();
+    let mut tickets: BTreeMap<(AccountToken, IpAddr), Vec<&'a SignInRow>> = BTreeMap::new();
     for (key, rows) in &*groups {
-        if let Key::Numbered(Basis::Directory, ..) = key {
-            for row in rows.iter().filter(|row| row.event == SignInEvent::Logon) {
-                if let (Some(account), Some(ip)) = (row.account, row.ip) {
-                    words.entry((account, ip)).or_default().push(row);
-                }
-            }
+        if let &Key::ByPlace(Basis::Directory, Some(account), Some(ip), None) = key {
+            let mut rows = rows.clone();
+            rows.sort_by_key(|row| (row.time, order(row.event), row.place));
+            tickets.insert((account, ip), rows);
         }
     }
-    for (key, rows) in groups {
-        let &Key::ByPlace(Basis::Directory, Some(account), Some(ip), None) = key else {
-            continue;
+    let is_word = |row: &SignInRow| {
+        let (account, ip) = (row.account?, row.ip?);
+        let rows = tickets.get(&(account, ip))?;
+        let before = rows.partition_point(|ticket| ticket.time <= row.time);
+        let last = rows.get(before.checked_sub(1)?)?;
+        let same = !row.nas.is_empty() && last.nas == row.nas;
+        (same && order(last.event) < 2).then_some((account, ip))
+    };
+    let mut words: Vec<((AccountToken, IpAddr), &'a SignInRow)> = Vec::new();
+    groups.retain(|key, rows| {
+        let Key::Numbered(Basis::Directory, ..) = key else {
+            return true;
         };
-        let servers: BTreeSet<&str> = rows.iter().map(|row| row.nas.as_str()).collect();
-        let later = words.get(&(account, ip)).into_iter().flatten();
-        let later: Vec<_> = later
-            .filter(|row| !row.nas.is_empty() && servers.contains(row.nas.as_str()))
-            .copied()
-            .collect();
-        rows.extend(later);
+        let mut starts = rows.iter().filter(|row| row.event == SignInEvent::Logon);
+        let (Some(start), None) = (starts.next().copied(), starts.next()) else {
+            return true;
+        };
+        let place = is_word(start);
+        words.extend(place.map(|place| (place, start)));
+        place.is_none()
+    });
+    for ((account, ip), row) in words {
+        let key = Key::ByPlace(Basis::Directory, Some(account), Some(ip), None);
+        groups.entry(key).or_default().push(row);
     }
 }
 
@@ -308,8 +315,6 @@ fn session(
         last_word: last.time,
         addresses: addresses(rows, span),
         rests_on,
-        server: first.nas.clone(),
-        numbered: rows.iter().all(|row| !row.session.is_empty()),
     })
 }
 

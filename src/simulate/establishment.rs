@@ -961,7 +961,7 @@ impl Making<'_> {
                     .collect()
             },
         };
-        let turns = turns(evidence, by_card, &registers);
+        let turns = turns(evidence, by_card, traces.dark(), &registers);
         let mut establishment = Establishment {
             index,
             name,

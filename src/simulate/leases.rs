@@ -157,6 +157,13 @@ impl DhcpServer {
             format!("{stamp} dhcp1 dhcpd[811]: {text}\n"),
         );
         let tells = !self.old_stamps || !comes_twice(zone, says);
-        tells.then(|| self.source.clock.corrected(said))
+        let word = self.source.clock.corrected(said);
+        if text.starts_with("DHCPACK") || text.starts_with("DHCPRELEASE") {
+            match tells {
+                true => traces.words.push(word),
+                false => traces.unreadable.push(word),
+            }
+        }
+        tells.then_some(word)
     }
 }

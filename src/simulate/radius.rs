@@ -127,7 +127,7 @@ impl Accounting {
             let given_back = leases
                 .iter()
                 .find(|lease| lease.ended && lease.to > first && lease.to >= last && lease.to < to);
-            if let Some(lease) = given_back.filter(|_| !ended) {
+            if let Some(lease) = given_back {
                 (to, ended) = (lease.to, true);
             }
             traces.evidence.push(piece(first, to, ended));

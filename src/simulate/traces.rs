@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::clocks::Clock;
+use super::clocks::{Clock, MINUTE};
 use super::truth::Evidence;
+
+/// A source that can not be read for so long may have said anything.
+const DARK_MS: i64 = 10 * MINUTE;
 
 /// A log and the clock of the system that writes it.
 #[derive(Clone, Debug)]
@@ -21,6 +24,10 @@ pub(super) struct Traces {
     pub(super) evidence: Vec<Evidence>,
     /// Sessions whose records name a card and no address.
     pub(super) by_card: Vec<Evidence>,
+    /// When delivered lines of leases could be read, by the corrected clock.
+    pub(super) words: Vec<i64>,
+    /// When they could not, since their local time came twice.
+    pub(super) unreadable: Vec<i64>,
 }
 
 impl Traces {
@@ -32,6 +39,14 @@ impl Traces {
                 self.files.insert(file.to_owned(), vec![(at, text)]);
             }
         }
+    }
+
+    /// The stretch in which leases could not be read: from the last word before it to the first after it.
+    pub(super) fn dark(&self) -> Option<(i64, i64)> {
+        let (first, last) = (self.unreadable.iter().min()?, self.unreadable.iter().max()?);
+        let before = self.words.iter().filter(|word| *word < first).max()?;
+        let after = self.words.iter().filter(|word| *word > last).min()?;
+        (after - before >= DARK_MS).then_some((*before, *after))
     }
 
     /// The files, each in the order in which it was written.

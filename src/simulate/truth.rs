@@ -85,6 +85,19 @@ pub(super) enum Core {
     Nothing,
 }
 
+impl Core {
+    /// What is said, on whatever basis: a change of the basis alone is no other answer.
+    fn says(self) -> (u8, Option<usize>) {
+        match self {
+            Core::Attributed(who, _) => (0, Some(who)),
+            Core::SharedAccount(who, _) => (1, Some(who)),
+            Core::SharedDevice => (2, None),
+            Core::Disputed(_) => (3, None),
+            Core::Nothing => (4, None),
+        }
+    }
+}
+
 /// The answers of one address: what could be said from each moment on, in order.
 pub(super) type Turns = Vec<(i64, Core)>;
 
@@ -93,6 +106,7 @@ pub(super) type Turns = Vec<(i64, Core)>;
 pub(super) fn turns(
     evidence: Vec<Evidence>,
     by_card: Vec<Evidence>,
+    dark: Option<(i64, i64)>,
     registers: &Registers<'_>,
 ) -> BTreeMap<Ipv4Addr, Turns> {
     let mut by_ip: BTreeMap<Ipv4Addr, Vec<Evidence>> = BTreeMap::new();
@@ -109,6 +123,9 @@ pub(super) fn turns(
     by_ip
         .into_iter()
         .map(|(ip, mut all)| {
+            if let Some(dark) = dark {
+                end_in(&mut all, dark);
+            }
             cut(&mut all);
             let led = on_leases(&all, &sessions);
             if !led.is_empty() {
@@ -119,6 +136,26 @@ pub(super) fn turns(
             (ip, turns_of(&all, registers))
         })
         .collect()
+}
+
+/// A lease that goes into a stretch in which the server's lines can not be read is known there only if the same card is heard of on the
+/// address afterwards, before any other and while the lease could last.
+fn end_in(all: &mut [Evidence], (from, to): (i64, i64)) {
+    all.sort_by_key(|piece| piece.first);
+    let words: Vec<(i64, Option<Card>)> = all
+        .iter()
+        .filter(|piece| piece.basis == Basis::Lease)
+        .map(|piece| (piece.first, piece.card))
+        .collect();
+    for piece in all.iter_mut().filter(|piece| piece.basis == Basis::Lease) {
+        let goes_in = piece.last <= from && from < piece.to;
+        let given_back = piece.ended && piece.to >= to;
+        let next = words.iter().find(|(first, _)| *first > piece.first);
+        let goes_on = next.is_some_and(|(first, card)| *card == piece.card && *first < piece.to);
+        if goes_in && !given_back && !goes_on {
+            (piece.to, piece.ended) = (from, true);
+        }
+    }
 }
 
 /// Sessions by card, where the card had the address.
@@ -244,30 +281,29 @@ pub(super) fn at(turns: Option<&Turns>, moment: i64) -> (Core, bool) {
         return (Core::Nothing, false);
     };
     let next = turns.partition_point(|(from, _)| *from <= moment);
-    let Some((from, core)) = turns.get(next.saturating_sub(1)).copied() else {
+    let Some((_, core)) = turns.get(next.saturating_sub(1)).copied() else {
         return (Core::Nothing, false);
     };
     let earliest = moment - UNCERTAINTY_MS;
     let latest = moment + UNCERTAINTY_MS;
-    let near_before = from > earliest;
-    let near_after = turns.get(next).is_some_and(|(from, _)| *from < latest);
-    if !near_before && !near_after {
-        return (core, false);
-    }
     let first = turns
         .partition_point(|(from, _)| *from <= earliest)
         .saturating_sub(1);
-    let somebody = turns
-        .iter()
-        .skip(first)
-        .take_while(|(from, _)| *from < latest)
-        .find_map(|(_, core)| match core {
-            Core::Attributed(_, basis) | Core::SharedAccount(_, basis) | Core::Disputed(basis) => {
-                Some(*basis)
-            }
-            Core::SharedDevice => Some(Basis::Lease),
-            Core::Nothing => None,
-        });
+    let near = || {
+        let near = turns.iter().skip(first);
+        near.take_while(|(from, _)| *from < latest)
+            .map(|(_, core)| *core)
+    };
+    if near().all(|other| other.says() == core.says()) {
+        return (core, false);
+    }
+    let somebody = near().find_map(|core| match core {
+        Core::Attributed(_, basis) | Core::SharedAccount(_, basis) | Core::Disputed(basis) => {
+            Some(basis)
+        }
+        Core::SharedDevice => Some(Basis::Lease),
+        Core::Nothing => None,
+    });
     match somebody {
         Some(basis) => (Core::Disputed(basis), true),
         None => (core, true),
