@@ -84,8 +84,14 @@ pub(super) fn sessions(
     servers.restarts.remove("");
     servers.restarts.values_mut().for_each(|times| times.sort());
     let mut all = Vec::new();
-    for mut group in groups.into_values() {
+    for (key, mut group) in groups {
         group.sort_by_key(|row| (row.time, order(row.event), row.place));
+        if let Key::ByPlace(basis, ..) = key {
+            for part in split_by_word(group, basis, settings) {
+                all.extend(session(&part, None, &servers, settings));
+            }
+            continue;
+        }
         let parts = split(group);
         let nexts = parts.iter().skip(1).map(Part::first_time).chain([None]);
         for (part, next) in parts.iter().zip(nexts) {
@@ -239,6 +245,48 @@ fn split(rows: Vec<&SignInRow>) -> Vec<Part<'_>> {
             },
             _ if open => parts.push(begun(row, &early_stops)),
             _ => {}
+        }
+    }
+    parts
+}
+
+/// Cuts the rows of somebody at one place, which bear no number: where a stop came, where more silence lay than is believed, and, in a
+/// directory, at each new ticket for signing in. Whether the earlier part went on until then, others' sign-ins there decide.
+fn split_by_word<'a>(
+    rows: Vec<&'a SignInRow>,
+    basis: Basis,
+    settings: &AttributeSettings,
+) -> Vec<Part<'a>> {
+    let longest = settings
+        .silence_without_interim_us
+        .max(settings.silence_after_logon_us);
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    for chunk in split(rows) {
+        let Part {
+            rows,
+            stopped,
+            clock_went_back,
+        } = chunk;
+        let mut rows = rows.into_iter().peekable();
+        while let Some(first) = rows.next() {
+            let mut own = vec![first];
+            let mut last = first.time;
+            while let Some(row) = rows.next_if(|row| {
+                let sits_down = basis == Basis::Directory
+                    && row.event == SignInEvent::Logon
+                    && row.session.is_empty();
+                let silent = row.time.micros_since(last) > longest;
+                order(row.event) == 2 || !(sits_down || silent)
+            }) {
+                last = row.time;
+                own.push(row);
+            }
+            let is_last = rows.peek().is_none();
+            parts.push(Part {
+                rows: own,
+                stopped: stopped && is_last,
+                clock_went_back,
+            });
         }
     }
     parts

@@ -718,6 +718,8 @@ impl Making<'_> {
                     false,
                 );
                 for (lesson, begins) in LESSONS.iter().enumerate() {
+                    // Now and then somebody comes back to a seat at which another sat meanwhile.
+                    let lesson = if self.random.chance(150) { 0 } else { lesson };
                     let turn = usize::try_from(seat).unwrap_or(0) + lesson * 7 + day * 13;
                     let from = self.on(day, *begins) + self.random.between(MINUTE, 4 * MINUTE);
                     let to =
