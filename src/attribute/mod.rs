@@ -25,6 +25,8 @@ pub use rows::{
 };
 
 #[cfg(test)]
+mod directory_tests;
+#[cfg(test)]
 pub(crate) mod fill;
 #[cfg(test)]
 mod stored;

@@ -223,7 +223,17 @@ fn fill(dir: &Path, context: &Context) -> anyhow::Result<()> {
         ],
     )?;
     let reference = last_moment(dir)?;
-    for folder in ["logs", "late"] {
+    for (folder, command) in [
+        (
+            "logs",
+            ["ingest", "--reference", reference.as_str()].as_slice(),
+        ),
+        (
+            "late",
+            ["ingest", "--reference", reference.as_str()].as_slice(),
+        ),
+        ("captures", ["capture", "-r"].as_slice()),
+    ] {
         let path = dir.join(folder);
         if !path.exists() {
             continue;
@@ -233,8 +243,8 @@ fn fill(dir: &Path, context: &Context) -> anyhow::Result<()> {
             .collect::<std::io::Result<_>>()?;
         files.retain(|file| fs::metadata(file).is_ok_and(|meta| meta.len() > 0));
         files.sort();
-        let mut words = vec!["ingest", "--reference", &reference];
-        words.extend(files.iter().map(String::as_str));
+        let files = files.iter().map(String::as_str);
+        let words: Vec<&str> = command.iter().copied().chain(files).collect();
         super::run_words(context, &words)?;
     }
     Ok(())

@@ -12,10 +12,10 @@ use super::people::{Card, Person, Role, people};
 use super::radius::{Accounting, Session};
 use super::random::Random;
 use super::stays::{Pool, Proxy, Stay, Visit};
-use super::stories::Story;
+use super::stories::{Rule, Story};
 use super::traces::{Source, Traces};
 use super::truth::{Core, Owner, Registers, Turns, turns};
-use super::{Piece, Region, truth};
+use super::{Piece, Region, truth, wire};
 
 /// What kind of establishment it is; they take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +189,10 @@ impl Establishment {
         );
         add(
             "registers/links.csv",
-            format!("{name}-1,{name},200000000,100000000,{since},\n"),
+            match self.kind {
+                Kind::Residential => format!("{name}-1,{name},20000000,5000000,{since},\n"),
+                _ => format!("{name}-1,{name},200000000,100000000,{since},\n"),
+            },
         );
         let day =
             |day: Option<jiff::civil::Date>| day.map_or_else(String::new, |day| day.to_string());
@@ -240,9 +243,22 @@ impl Establishment {
         add("truth/stories.jsonl", self.stories.iter().map(|story| {
             format!(
                 "{{\"id\":\"{}\",\"rule\":\"{}\",\"twin\":{},\"establishment\":\"{name}\",\"from\":\"{}\",\"to\":\"{}\",\"account\":\"{}\"}}\n",
-                story.id, story.rule, story.twin, super::clocks::moment(story.from), super::clocks::moment(story.to), story.account
+                story.id, story.rule.as_str(), story.twin, super::clocks::moment(story.from), super::clocks::moment(story.to), story.account
             )
         }).collect());
+        let told: Vec<(&Story, Ipv4Addr)> = self
+            .stories
+            .iter()
+            .filter_map(|story| Some((story, self.stays.get(story.stay)?.ip)))
+            .collect();
+        let mut random = region.random(&[u64::from(self.index), 4]);
+        let bytes = wire::capture(&mut random, &told);
+        if !bytes.is_empty() {
+            pieces.push(Piece {
+                file: format!("captures/{name}.pcap"),
+                bytes,
+            });
+        }
         pieces
     }
 }
@@ -993,27 +1009,52 @@ impl Establishment {
                     matches!(truth::at(self.turns.get(&stay.ip), *moment), (Core::Attributed(who, _), false) if Some(who) == stay.person)
                 })
         });
+        let mut wanted = vec![
+            (Rule::CategoryHit, false),
+            (Rule::CategoryHit, true),
+            (Rule::VpnTunnel, false),
+            (Rule::VpnTunnel, true),
+        ];
+        if self.kind == Kind::Residential {
+            // Lines of schools are too wide for one user to fill with what a capture of this size holds.
+            wanted.extend([
+                (Rule::SustainedHighVolume, false),
+                (Rule::SustainedHighVolume, true),
+            ]);
+        }
+        wanted.reverse();
         let mut stories: Vec<Story> = Vec::new();
         for (number, stay) in known {
+            let Some(&(rule, twin)) = wanted.last() else {
+                break;
+            };
             let Some(person) = stay.person.and_then(|person| self.people.get(person)) else {
                 continue;
             };
-            if stories.iter().any(|story| story.account == person.account) {
+            let sixth = (stay.to - stay.from) / 6;
+            let (from, to) = match (rule, twin) {
+                (Rule::SustainedHighVolume, false) => {
+                    (stay.from + sixth, stay.from + sixth + 30 * MINUTE)
+                }
+                // A burst, such as an update.
+                (Rule::SustainedHighVolume, true) => {
+                    (stay.from + sixth, stay.from + sixth + 4 * MINUTE)
+                }
+                _ => (stay.from + sixth, stay.to - sixth),
+            };
+            if stories.iter().any(|story| story.account == person.account) || to > stay.to - sixth {
                 continue;
             }
-            let third = (stay.to - stay.from) / 6;
+            wanted.pop();
             stories.push(Story {
                 id: format!("{}-{}", self.name, stories.len()),
-                rule: "category_hit",
-                twin: !stories.is_empty(),
+                rule,
+                twin,
                 stay: number,
-                from: stay.from + third,
-                to: stay.to - third,
+                from,
+                to,
                 account: person.account.clone(),
             });
-            if stories.len() == 2 {
-                break;
-            }
         }
         stories
     }

@@ -18,6 +18,7 @@ mod stories;
 mod traces;
 mod truth;
 mod web;
+mod wire;
 
 pub use establishment::Establishment;
 pub use region::{Piece, Plan, Region};

@@ -7,11 +7,29 @@ use std::net::Ipv4Addr;
 pub(super) const GAMBLING: &str =
     "# Invented. One domain a line.\npoker-lounge.example\nlucky-slots.example\nbet-now.example\n";
 
+/// What a story is to be found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    CategoryHit,
+    VpnTunnel,
+    SustainedHighVolume,
+}
+
+impl Rule {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Rule::CategoryHit => "category_hit",
+            Rule::VpnTunnel => "vpn_tunnel",
+            Rule::SustainedHighVolume => "sustained_high_volume",
+        }
+    }
+}
+
 /// A story.
 #[derive(Clone, Debug)]
 pub(super) struct Story {
     pub(super) id: String,
-    pub(super) rule: &'static str,
+    pub(super) rule: Rule,
     pub(super) twin: bool,
     /// The stay in which it happens.
     pub(super) stay: usize,
@@ -21,8 +39,11 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// What is asked for, and when.
+    /// What is asked of the proxy, and when.
     pub(super) fn requests(&self) -> Vec<(i64, Request)> {
+        if self.rule != Rule::CategoryHit {
+            return Vec::new();
+        }
         let server = Ipv4Addr::new(192, 0, 2, 77);
         let page = |number: i64, status| Request {
             elapsed: 120,

@@ -28,6 +28,7 @@ mod reports;
 mod room;
 mod secret;
 mod server;
+mod simulate;
 mod stories;
 mod terminal;
 mod typed_in;
