@@ -126,6 +126,22 @@ fn a_lease_that_is_spoken_of_on_both_sides_goes_through() {
 }
 
 #[test]
+fn how_long_a_lease_lasts_is_learned_from_its_renewals() {
+    check(
+        "08:00:00 assign m1 10.1.0.5
+         08:30:00 renew m1 10.1.0.5
+         09:00:00 renew m1 10.1.0.5
+         09:30:00 renew m1 10.1.0.5
+         10:00:00 renew m1 10.1.0.5
+         14:00:00 renew m2 10.1.0.5
+         08:00:00 assign m1 10.1.0.6",
+        "10.1.0.5 10:50:00 attributed A lease
+         10.1.0.5 11:30:00 not_attributable
+         10.1.0.6 18:00:00 attributed A lease",
+    );
+}
+
+#[test]
 fn a_stretch_of_another_source_ends_no_lease() {
     let mut rows = rows("09:30:00 assign m1 10.1.0.5");
     rows.dark.push(DarkRow {

@@ -447,7 +447,7 @@ impl Making<'_> {
         visits.sort_by_key(|visit| (visit.from, visit.card));
         for visit in visits {
             let released = self.random.chance(releases);
-            let runs_out = self.dhcp.runs_out(visit.from, visit.to) + 5000;
+            let runs_out = self.dhcp.runs_out(visit.from, visit.to) + MINUTE;
             let free = if released {
                 visit.to + 20_000
             } else {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::record::calendar::Zone;
 
-use super::clocks::{HOUR, SECOND, comes_twice, local, moment, whole_second};
+use super::clocks::{SECOND, comes_twice, local, moment, whole_second};
 use super::people::Card;
 use super::random::Random;
 use super::traces::{Source, Traces};
@@ -33,9 +33,6 @@ pub(super) struct DhcpServer {
     /// How many lines in a thousand are lost.
     pub(super) lost: i64,
 }
-
-/// How long an address is believed to be leased whose lines do not say it, after the last word.
-const UNSAID_MS: i64 = 12 * HOUR;
 
 impl DhcpServer {
     /// When the lease of a stay would run out.
@@ -94,12 +91,7 @@ impl DhcpServer {
                 at + 2,
                 &format!("DHCPACK on {ip} to {tail}{lasts}"),
             ) {
-                let until = said
-                    + if self.says_how_long {
-                        self.lease_ms
-                    } else {
-                        UNSAID_MS
-                    };
+                let until = said + self.lease_ms;
                 match pieces.last_mut().filter(|piece| said < piece.to) {
                     Some(piece) => (piece.last, piece.to) = (said, until),
                     None => pieces.push(Evidence {
