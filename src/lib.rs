@@ -32,6 +32,8 @@ pub mod casework;
 pub mod evidence;
 // Documents, charts and their rendering.
 pub mod report;
+// An invented region with its truth, for scores, load and training.
+pub mod simulate;
 // The only place that joins stages and owns threads and channels.
 pub mod pipeline;
 // The only place that prints: one file per command.

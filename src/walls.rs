@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["store", "record"]),
     ("detect", &["store", "attribute", "classify", "record"]),
     ("casework", &["ledger", "store", "record"]),
+    ("simulate", &["record"]),
     (
         "evidence",
         &[
@@ -52,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "detect",
             "casework",
             "evidence",
+            "simulate",
             "config",
             "clock",
             "keys",
@@ -72,6 +74,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "detect",
             "casework",
             "evidence",
+            "simulate",
             "config",
             "clock",
             "keys",
@@ -148,7 +151,15 @@ const NOT_IN_THE_MIDDLE: &[&str] = &[
     "stdin()",
     "stdout()",
 ];
-const MIDDLE: &[&str] = &["record", "flow", "logs", "classify", "attribute", "detect"];
+const MIDDLE: &[&str] = &[
+    "record",
+    "flow",
+    "logs",
+    "classify",
+    "attribute",
+    "detect",
+    "simulate",
+];
 
 /// One source file below `src/`, by its path there.
 struct Source {

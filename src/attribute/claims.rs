@@ -23,6 +23,8 @@ pub(super) struct Claim {
     pub(super) mac: Option<Mac>,
     /// The rows it rests on.
     pub(super) rests_on: Vec<RowRef>,
+    /// Whether it is of a service that signed in to a directory: it neither is nor ends anybody's presence.
+    pub(super) service: bool,
 }
 
 /// A part of a session's life on one address or one card.
@@ -41,6 +43,14 @@ pub(super) fn claims(
 ) -> BTreeMap<IpAddr, Vec<Claim>> {
     let mut on_address: BTreeMap<IpAddr, Vec<Stay<'_>>> = BTreeMap::new();
     let mut on_card: BTreeMap<Mac, Vec<Stay<'_>>> = BTreeMap::new();
+    let is_service = |session: &&Session| {
+        let account = session
+            .account
+            .filter(|_| session.basis == Basis::Directory);
+        account.is_some_and(|account| registers.is_service(account, session.span.from))
+    };
+    let (services, sessions): (Vec<&Session>, Vec<&Session>) =
+        sessions.iter().partition(is_service);
     for session in sessions {
         // A machine's own session still ends those of persons before it; a claim it has none.
         for address in &session.addresses {
@@ -95,6 +105,20 @@ pub(super) fn claims(
             held.iter()
                 .flat_map(|holding| by_device(holding, registers)),
         );
+    }
+    for session in services {
+        for address in &session.addresses {
+            let stay = Stay {
+                session,
+                span: address.span,
+                last_word: address.last_word,
+            };
+            let claim = by_address(&stay).map(|claim| Claim {
+                service: true,
+                ..claim
+            });
+            all.entry(address.ip).or_default().extend(claim);
+        }
     }
     for claims in all.values_mut() {
         claims.sort_by(|a, b| {
@@ -221,6 +245,7 @@ fn by_address(stay: &Stay<'_>) -> Option<Claim> {
         span: stay.span,
         mac: stay.session.mac,
         rests_on: stay.session.rests_on.clone(),
+        service: false,
     })
 }
 
@@ -234,6 +259,7 @@ fn by_card(stay: &Stay<'_>, holding: &Holding) -> Option<Claim> {
         span,
         mac: Some(holding.mac),
         rests_on,
+        service: false,
     })
 }
 
@@ -262,6 +288,7 @@ fn by_device(holding: &Holding, registers: &Registers) -> Vec<Claim> {
             span,
             mac: Some(holding.mac),
             rests_on,
+            service: false,
         });
     }
     claims

@@ -9,7 +9,9 @@ use super::claims::{Claim, claims};
 use super::leases::{Holding, holdings};
 use super::registers::{Registers, Where, place_at, validity};
 use super::sessions::sessions;
-use super::{Answer, AttributeSettings, FactRows, NetworkRow, Reason, Rival, RowRef, Span};
+use super::{
+    Answer, AttributeSettings, DarkRow, FactRows, NetworkRow, Reason, Rival, RowRef, Span,
+};
 
 /// What is known of some addresses: claims, leases, registers, and where the answer changes.
 #[derive(Clone, Debug)]
@@ -55,8 +57,10 @@ impl Facts {
         );
         // Servers without a name can not be told apart: they say nothing about each other.
         servers.remove("");
+        let long = |dark: &DarkRow| dark.to.micros_since(dark.from) >= settings.dark_us;
+        let dark: Vec<DarkRow> = rows.dark.into_iter().filter(long).collect();
         let registers = Registers::new(rows.networks, rows.devices, rows.accounts);
-        let mut held = holdings(rows.leases, &settings);
+        let mut held = holdings(rows.leases, &dark, &settings);
         let sessions = sessions(&rows.sign_ins, &servers, &settings);
         let mut claimed = claims(&sessions, &mut held, &registers);
         let ips: BTreeSet<IpAddr> = claimed.keys().chain(held.keys()).copied().collect();
@@ -161,16 +165,23 @@ impl Facts {
     /// The answer of a moment, its margin not yet looked at.
     fn judge(&self, known: &Known, networks: &[&NetworkRow], time: Timestamp) -> Answer {
         let mut answer = nobody(Reason::NoClaimant);
-        let strongest = known.at(time).map(|claim| claim.basis).min();
+        // A service that signs in to the directory is not who sits there, if anybody else is known to.
+        let others = known.at(time).any(|claim| !claim.service);
+        let counts = |claim: &&Claim| !(claim.service && others);
+        let strongest = known.at(time).filter(counts).map(|claim| claim.basis).min();
         if let Some(basis) = strongest {
             let winners: Vec<&Claim> = known
                 .at(time)
+                .filter(counts)
                 .filter(|claim| claim.basis == basis)
                 .collect();
             answer = self.weigh(known, &winners, time);
             answer.basis = Some(basis);
             let contradicts = |claim: &Claim| {
-                claim.basis > basis && claim.account.is_some() && claim.account != answer.account
+                counts(&claim)
+                    && claim.basis > basis
+                    && claim.account.is_some()
+                    && claim.account != answer.account
             };
             if answer.verdict == Verdict::Attributed && known.at(time).any(contradicts) {
                 answer.reasons.push(Reason::WeakerContradicts);

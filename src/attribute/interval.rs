@@ -21,6 +21,8 @@ pub enum End {
     Expiry,
     /// Nothing more was heard; after the stated longest silence nothing is known.
     Silence,
+    /// The source told nothing more for a while, since its lines could not be read, and of this never again.
+    Unreadable,
     /// A register says so.
     Register,
 }
@@ -37,6 +39,7 @@ impl End {
             End::Released => "released",
             End::Expiry => "expiry",
             End::Silence => "silence",
+            End::Unreadable => "unreadable",
             End::Register => "register",
         }
     }

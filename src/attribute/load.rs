@@ -6,13 +6,15 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use crate::record::{
-    AccountToken, Basis, LeaseEvent, Mac, SignInEvent, Timestamp, from_store_ip, to_store_ip,
+    AccountToken, Basis, LeaseEvent, Mac, SignInEvent, SourceId, Timestamp, from_store_ip,
+    to_store_ip,
 };
 use crate::store::{Params, Sql, Store, StoreError};
 
 use super::rows::place;
 use super::{
-    AccountRow, AttributeSettings, DeviceRow, FactRows, Facts, LeaseRow, NetworkRow, SignInRow,
+    AccountRow, AttributeSettings, DarkRow, DeviceRow, FactRows, Facts, LeaseRow, NetworkRow,
+    SignInRow,
 };
 
 const SIGN_INS: Sql = Sql::embedded(
@@ -22,6 +24,10 @@ const SIGN_INS: Sql = Sql::embedded(
 const LEASES: Sql = Sql::embedded(
     "attribute/facts_leases",
     include_str!("../../queries/attribute/facts_leases.sql"),
+);
+const DARK: Sql = Sql::embedded(
+    "attribute/facts_dark",
+    include_str!("../../queries/attribute/facts_dark.sql"),
 );
 const SERVERS: Sql = Sql::embedded(
     "attribute/facts_servers",
@@ -44,7 +50,7 @@ const ACCOUNTS: Sql = Sql::embedded(
 const MOST_NAMED: usize = 500;
 
 /// The statements by which facts are loaded, for those who print their method.
-pub const STATEMENTS: &[Sql] = &[SIGN_INS, LEASES, SERVERS, NETWORKS, DEVICES, ACCOUNTS];
+pub const STATEMENTS: &[Sql] = &[SIGN_INS, LEASES, DARK, SERVERS, NETWORKS, DEVICES, ACCOUNTS];
 
 /// Facts can not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +96,7 @@ impl Facts {
         let rows = FactRows {
             sign_ins: gather(store.rows::<StoredSignIn>(SIGN_INS, &window)?)?,
             leases,
+            dark: gather(store.rows::<StoredDark>(DARK, &window)?)?,
             devices: gather(store.rows::<StoredDevice>(DEVICES, &window)?)?,
             networks: gather(store.rows::<StoredNetwork>(NETWORKS, &Params::new())?)?,
             accounts: gather(store.rows::<StoredAccount>(ACCOUNTS, &Params::new())?)?,
@@ -109,6 +116,27 @@ where
     T: TryFrom<S, Error = AttributeError>,
 {
     stored.into_iter().map(T::try_from).collect()
+}
+
+#[derive(Deserialize)]
+struct StoredDark {
+    source: String,
+    began: i64,
+    ended: i64,
+}
+
+impl TryFrom<StoredDark> for DarkRow {
+    type Error = AttributeError;
+    fn try_from(row: StoredDark) -> Result<Self, AttributeError> {
+        Ok(DarkRow {
+            source: SourceId::parse(&row.source).ok_or(AttributeError::Row {
+                table: "rejects",
+                column: "source_id",
+            })?,
+            from: Timestamp::from_micros(row.began),
+            to: Timestamp::from_micros(row.ended),
+        })
+    }
 }
 
 #[derive(Deserialize)]

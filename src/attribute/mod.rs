@@ -20,9 +20,12 @@ pub use facts::Facts;
 pub use interval::{End, Span};
 pub use load::{AttributeError, STATEMENTS};
 pub use rows::{
-    AccountRow, AttributeSettings, DeviceRow, FactRows, LeaseRow, NetworkRow, RowRef, SignInRow,
+    AccountRow, AttributeSettings, DarkRow, DeviceRow, FactRows, LeaseRow, NetworkRow, RowRef,
+    SignInRow,
 };
 
+#[cfg(test)]
+mod directory_tests;
 #[cfg(test)]
 pub(crate) mod fill;
 #[cfg(test)]

@@ -79,6 +79,13 @@ impl Registers {
             })
     }
 
+    /// Whether the account is a service's at this moment.
+    pub(super) fn is_service(&self, account: AccountToken, time: Timestamp) -> bool {
+        self.impersonal_lines(account).iter().any(|line| {
+            line.role == "service" && validity(line.valid_from, line.valid_to).contains(time)
+        })
+    }
+
     /// All lines that ever say so of this account.
     pub(super) fn impersonal_lines(&self, account: AccountToken) -> &[AccountRow] {
         self.impersonal.get(&account).map_or(&[], Vec::as_slice)

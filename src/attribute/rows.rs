@@ -119,6 +119,17 @@ pub struct AccountRow {
     pub valid_to: Option<Timestamp>,
 }
 
+/// A stretch of time of which a source of leases tells nothing, because its lines could not be read: the hour that comes twice in October, for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DarkRow {
+    /// The source.
+    pub source: SourceId,
+    /// Its last word before.
+    pub from: Timestamp,
+    /// Its first word after.
+    pub to: Timestamp,
+}
+
 /// All rows that the answers of some addresses and some window can rest on, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct FactRows {
@@ -126,6 +137,8 @@ pub struct FactRows {
     pub sign_ins: Vec<SignInRow>,
     /// Leases of these addresses.
     pub leases: Vec<LeaseRow>,
+    /// When the sources of leases were not to be read.
+    pub dark: Vec<DarkRow>,
     /// Devices with these cards.
     pub devices: Vec<DeviceRow>,
     /// All networks.
@@ -149,6 +162,8 @@ pub struct AttributeSettings {
     pub silence_after_logon_us: i64,
     /// After the last word of a lease whose end the source did not say, this long at most.
     pub lease_without_expiry_us: i64,
+    /// A source of leases whose lines can not be read for so long may have said anything in that time.
+    pub dark_us: i64,
     /// Claims that come this near to the moment are printed as rivals.
     pub rival_horizon_us: i64,
 }
@@ -163,6 +178,7 @@ impl Default for AttributeSettings {
             silence_without_interim_us: 8 * 60 * MINUTE_US,
             silence_after_logon_us: 8 * 60 * MINUTE_US,
             lease_without_expiry_us: 12 * 60 * MINUTE_US,
+            dark_us: 10 * MINUTE_US,
             rival_horizon_us: 15 * MINUTE_US,
         }
     }

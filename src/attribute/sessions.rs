@@ -79,12 +79,19 @@ pub(super) fn sessions(
         }
     }
     bring_stops(&mut groups);
+    bring_words(&mut groups);
     // Servers without a name can not be told apart.
     servers.restarts.remove("");
     servers.restarts.values_mut().for_each(|times| times.sort());
     let mut all = Vec::new();
-    for mut group in groups.into_values() {
+    for (key, mut group) in groups {
         group.sort_by_key(|row| (row.time, order(row.event), row.place));
+        if let Key::ByPlace(basis, ..) = key {
+            for part in split_by_word(group, basis, settings) {
+                all.extend(session(&part, None, &servers, settings));
+            }
+            continue;
+        }
         let parts = split(group);
         let nexts = parts.iter().skip(1).map(Part::first_time).chain([None]);
         for (part, next) in parts.iter().zip(nexts) {
@@ -116,6 +123,44 @@ fn bring_stops<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
             same_account && same_address && (stop.account, stop.ip) != (*account, *ip)
         });
         rows.extend(others);
+    }
+}
+
+/// What a controller that gave a ticket sees of the same person at the same address later on, such as a share that is opened, says that the
+/// person is still there; it is no new sitting down. That the share is let go (4634 after a network logon) does not say that the person went.
+fn bring_words<'a>(groups: &mut BTreeMap<Key, Vec<&'a SignInRow>>) {
+    let mut tickets: BTreeMap<(AccountToken, IpAddr), Vec<&'a SignInRow>> = BTreeMap::new();
+    for (key, rows) in &*groups {
+        if let &Key::ByPlace(Basis::Directory, Some(account), Some(ip), None) = key {
+            let mut rows = rows.clone();
+            rows.sort_by_key(|row| (row.time, order(row.event), row.place));
+            tickets.insert((account, ip), rows);
+        }
+    }
+    let is_word = |row: &SignInRow| {
+        let (account, ip) = (row.account?, row.ip?);
+        let rows = tickets.get(&(account, ip))?;
+        let before = rows.partition_point(|ticket| ticket.time <= row.time);
+        let last = rows.get(before.checked_sub(1)?)?;
+        let same = !row.nas.is_empty() && last.nas == row.nas;
+        (same && order(last.event) < 2).then_some((account, ip))
+    };
+    let mut words: Vec<((AccountToken, IpAddr), &'a SignInRow)> = Vec::new();
+    groups.retain(|key, rows| {
+        let Key::Numbered(Basis::Directory, ..) = key else {
+            return true;
+        };
+        let mut starts = rows.iter().filter(|row| row.event == SignInEvent::Logon);
+        let (Some(start), None) = (starts.next().copied(), starts.next()) else {
+            return true;
+        };
+        let place = is_word(start);
+        words.extend(place.map(|place| (place, start)));
+        place.is_none()
+    });
+    for ((account, ip), row) in words {
+        let key = Key::ByPlace(Basis::Directory, Some(account), Some(ip), None);
+        groups.entry(key).or_default().push(row);
     }
 }
 
@@ -205,6 +250,48 @@ fn split(rows: Vec<&SignInRow>) -> Vec<Part<'_>> {
     parts
 }
 
+/// Cuts the rows of somebody at one place, which bear no number: where a stop came, where more silence lay than is believed, and, in a
+/// directory, at each new ticket for signing in. Whether the earlier part went on until then, others' sign-ins there decide.
+fn split_by_word<'a>(
+    rows: Vec<&'a SignInRow>,
+    basis: Basis,
+    settings: &AttributeSettings,
+) -> Vec<Part<'a>> {
+    let longest = settings
+        .silence_without_interim_us
+        .max(settings.silence_after_logon_us);
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    for chunk in split(rows) {
+        let Part {
+            rows,
+            stopped,
+            clock_went_back,
+        } = chunk;
+        let mut rows = rows.into_iter().peekable();
+        while let Some(first) = rows.next() {
+            let mut own = vec![first];
+            let mut last = first.time;
+            while let Some(row) = rows.next_if(|row| {
+                let sits_down = basis == Basis::Directory
+                    && row.event == SignInEvent::Logon
+                    && row.session.is_empty();
+                let silent = row.time.micros_since(last) > longest;
+                order(row.event) == 2 || !(sits_down || silent)
+            }) {
+                last = row.time;
+                own.push(row);
+            }
+            let is_last = rows.peek().is_none();
+            parts.push(Part {
+                rows: own,
+                stopped: stopped && is_last,
+                clock_went_back,
+            });
+        }
+    }
+    parts
+}
+
 /// A new session. A stop that the same log holds after it, but with an earlier time, is its own.
 fn begun<'a>(row: &'a SignInRow, early_stops: &[&SignInRow]) -> Part<'a> {
     let is_its_own = |stop: &&SignInRow| {
@@ -285,9 +372,14 @@ fn silence(
     interim_servers: &BTreeSet<String>,
     settings: &AttributeSettings,
 ) -> i64 {
-    let with_interim = rows
+    // Tickets are asked for when a service is needed, and not to say that somebody is still there.
+    let is_ticket = rows
         .iter()
-        .any(|row| row.event == SignInEvent::Interim || interim_servers.contains(&row.nas));
+        .any(|row| row.basis == Basis::Directory && row.session.is_empty());
+    let with_interim = !is_ticket
+        && rows
+            .iter()
+            .any(|row| row.event == SignInEvent::Interim || interim_servers.contains(&row.nas));
     let logon = rows.iter().any(|row| row.event == SignInEvent::Logon);
     if with_interim {
         settings.silence_with_interim_us

@@ -696,7 +696,7 @@ fn a_stop_that_names_only_the_card_ends_the_sign_in_on_it() {
 
 // ---- How the stories are read. ----
 
-fn check(story: &str, questions: &str) {
+pub(super) fn check(story: &str, questions: &str) {
     let facts = Facts::new(rows(story), AttributeSettings::default());
     for question in questions.lines().map(str::trim) {
         let words: Vec<&str> = question.split_whitespace().collect();
@@ -747,7 +747,7 @@ fn check(story: &str, questions: &str) {
     }
 }
 
-fn rows(story: &str) -> FactRows {
+pub(super) fn rows(story: &str) -> FactRows {
     let mut rows = FactRows::default();
     for (number, line) in REGISTERS.lines().chain(story.lines()).enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -837,7 +837,7 @@ fn rows(story: &str) -> FactRows {
     rows
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     Timestamp::parse(&format!("2026-03-02T{text}Z")).unwrap()
 }
 

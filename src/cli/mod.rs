@@ -22,6 +22,8 @@ pub mod query;
 pub mod register;
 pub mod report;
 mod retain;
+pub mod simulate;
+mod simulate_score;
 pub mod store;
 mod store_check;
 pub mod who;
@@ -69,6 +71,7 @@ enum Command {
     Hold(hold::Args),
     Evidence(evidence::Args),
     Ledger(ledger::Args),
+    Simulate(simulate::Args),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -113,22 +116,33 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         return completions::run(args);
     }
     let context = Context::new(&cli.global)?;
-    match &cli.command {
-        Command::Capture(args) => capture::run(args, &context),
-        Command::Collect(args) => collect::run(args, &context),
-        Command::Ingest(args) => ingest::run(args, &context),
-        Command::Register(args) => register::run(args, &context),
-        Command::Lists(args) => lists::run(args, &context),
-        Command::Who(args) => who::run(args, &context),
-        Command::Audit(args) => audit::run(args, &context),
-        Command::Findings(args) => findings::run(args, &context),
-        Command::Report(args) => report::run(args, &context),
-        Command::Query(args) => query::run(args, &context),
-        Command::Store(args) => store::run(args, &context),
-        Command::Hold(args) => hold::run(args, &context),
-        Command::Evidence(args) => evidence::run(args, &context),
-        Command::Ledger(args) => ledger::run(args, &context),
-        Command::Bench(args) => bench::run(args, &context),
+    command(&cli.command, &context)
+}
+
+/// Runs a command as a person would give it, on a context of its own.
+fn run_words(context: &Context, words: &[&str]) -> anyhow::Result<Exit> {
+    let cli = Cli::try_parse_from(std::iter::once("invigil").chain(words.iter().copied()))?;
+    command(&cli.command, context)
+}
+
+fn command(command: &Command, context: &Context) -> anyhow::Result<Exit> {
+    match command {
+        Command::Capture(args) => capture::run(args, context),
+        Command::Collect(args) => collect::run(args, context),
+        Command::Ingest(args) => ingest::run(args, context),
+        Command::Register(args) => register::run(args, context),
+        Command::Lists(args) => lists::run(args, context),
+        Command::Who(args) => who::run(args, context),
+        Command::Audit(args) => audit::run(args, context),
+        Command::Findings(args) => findings::run(args, context),
+        Command::Report(args) => report::run(args, context),
+        Command::Query(args) => query::run(args, context),
+        Command::Store(args) => store::run(args, context),
+        Command::Hold(args) => hold::run(args, context),
+        Command::Evidence(args) => evidence::run(args, context),
+        Command::Ledger(args) => ledger::run(args, context),
+        Command::Simulate(args) => simulate::run(args, context),
+        Command::Bench(args) => bench::run(args, context),
         Command::Completions(args) => completions::run(args),
     }
 }

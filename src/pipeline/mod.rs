@@ -19,6 +19,7 @@ pub mod mend;
 pub mod output;
 pub mod registers;
 pub mod retention;
+pub mod simulate;
 pub mod sources;
 pub mod stop;
 mod storing;

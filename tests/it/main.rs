@@ -32,6 +32,7 @@ mod reports;
 mod room;
 mod secret;
 mod server;
+mod simulate;
 mod stories;
 mod sums;
 mod syslog;
