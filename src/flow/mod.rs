@@ -11,6 +11,7 @@ mod entry;
 pub mod export;
 mod fragments;
 mod key;
+mod slots;
 mod stream;
 mod table;
 mod wheel;

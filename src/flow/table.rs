@@ -11,6 +11,7 @@ use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
 use super::entry::Entry;
 use super::key::{End, Key};
+use super::slots::Slots;
 use super::wheel::{Turn, Wheel};
 use super::{MeterOptions, MeteredFlow};
 use crate::record::{EndReason, Packet, Timestamp};
@@ -20,13 +21,20 @@ const LINGER: i64 = 10_000_000;
 /// How many ended flows wait for their second to be over before they are given out early.
 const MOST_ENDED: usize = 65_536;
 
+/// Where an entry lies, and the hash of its key: most others are told apart, and a growing table is filled again, without
+/// a look at an entry.
+#[derive(Clone, Copy)]
+struct At {
+    hash: u32,
+    index: u32,
+}
+
 pub(super) struct Table {
     options: MeterOptions,
     hasher: FixedState,
-    places: HashTable<u32>,
-    entries: Vec<Option<Entry>>,
+    places: HashTable<At>,
+    entries: Slots,
     tickets: u64,
-    free: Vec<u32>,
     wheel: Wheel,
     ended: Vec<MeteredFlow>,
     evicted: u64,
@@ -39,9 +47,8 @@ impl Table {
             hasher: FixedState::with_seed(options.seed),
             options,
             places: HashTable::new(),
-            entries: Vec::new(),
+            entries: Slots::default(),
             tickets: 0,
-            free: Vec::new(),
             wheel: Wheel::new(),
             ended: Vec::new(),
             evicted: 0,
@@ -101,8 +108,7 @@ impl Table {
 
     fn entry(&self, turn: Turn) -> Option<&Entry> {
         self.entries
-            .get(turn.index as usize)?
-            .as_ref()
+            .get(turn.index)
             .filter(|entry| entry.ticket == turn.ticket)
     }
 
@@ -135,16 +141,12 @@ impl Table {
         if self.options.apart_by_tunnel {
             key = key.within(decoded.layers.tunnel_words());
         }
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let entries = &self.entries;
-        let found = self
-            .places
-            .find(
-                hash,
-                |at| matches!(entries.get(*at as usize), Some(Some(entry)) if entry.key == key),
-            )
-            .copied();
-        let index = match found {
+        let found = self.places.find(spread(hash), |at| {
+            at.hash == hash && entries.get(at.index).is_some_and(|entry| entry.key == key)
+        });
+        let index = match found.map(|at| at.index) {
             Some(index) => {
                 self.cut_if_over(index, from, packet, decoded, is_portless);
                 index
@@ -155,7 +157,7 @@ impl Table {
                 out,
             ),
         };
-        let Some(Some(entry)) = self.entries.get_mut(index as usize) else {
+        let Some(entry) = self.entries.get_mut(index) else {
             return;
         };
         let was_closed = entry.is_closed;
@@ -182,7 +184,7 @@ impl Table {
         decoded: &Decoded<'_>,
         is_portless: bool,
     ) {
-        let Some(Some(entry)) = self.entries.get(index as usize) else {
+        let Some(entry) = self.entries.get(index) else {
             return;
         };
         let is_fresh_syn = decoded
@@ -207,7 +209,7 @@ impl Table {
 
     #[cold]
     fn restart(&mut self, index: u32, reason: EndReason, mut next: Entry) {
-        let Some(Some(entry)) = self.entries.get_mut(index as usize) else {
+        let Some(entry) = self.entries.get_mut(index) else {
             return;
         };
         if reason == EndReason::Active {
@@ -218,50 +220,35 @@ impl Table {
         self.schedule(index);
     }
 
-    fn begin(&mut self, hash: u64, entry: Entry, out: &mut Vec<MeteredFlow>) -> u32 {
+    fn begin(&mut self, hash: u32, entry: Entry, out: &mut Vec<MeteredFlow>) -> u32 {
         while self.places.len() >= self.options.max_flows.max(1) && self.evict() {
             if self.ended.len() >= MOST_ENDED {
                 self.give_out(out);
             }
         }
-        let index = match self.free.pop() {
-            Some(index) => {
-                if let Some(place) = self.entries.get_mut(index as usize) {
-                    *place = Some(entry);
-                }
-                index
-            }
-            None => {
-                self.entries.push(Some(entry));
-                u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
-        let (entries, hasher) = (&self.entries, &self.hasher);
+        let index = self.entries.keep(entry);
         self.places
-            .insert_unique(hash, index, |at| match entries.get(*at as usize) {
-                Some(Some(entry)) => hasher.hash_one(entry.key),
-                _ => 0,
-            });
+            .insert_unique(spread(hash), At { hash, index }, |at| spread(at.hash));
         self.schedule(index);
         index
     }
 
     /// Puts an entry into the wheel under a new ticket.
     fn schedule(&mut self, index: u32) {
-        let Some(Some(entry)) = self.entries.get(index as usize) else {
+        let Some(entry) = self.entries.get(index) else {
             return;
         };
         let due = self.due(entry);
         self.tickets += 1;
         let ticket = self.tickets;
-        if let Some(Some(entry)) = self.entries.get_mut(index as usize) {
+        if let Some(entry) = self.entries.get_mut(index) {
             entry.ticket = ticket;
         }
         self.place(Turn { index, ticket }, due);
     }
 
     fn place(&mut self, turn: Turn, due: i64) {
-        if let Some(Some(entry)) = self.entries.get_mut(turn.index as usize) {
+        if let Some(entry) = self.entries.get_mut(turn.index) {
             entry.placed_for = due;
         }
         self.wheel.put(due, turn);
@@ -286,36 +273,52 @@ impl Table {
     }
 
     fn remove(&mut self, index: u32, reason: EndReason) {
-        let Some(entry) = self.entries.get_mut(index as usize).and_then(Option::take) else {
+        let Some(entry) = self.entries.take(index) else {
             return;
         };
-        let hash = self.hasher.hash_one(entry.key);
-        if let Ok(found) = self.places.find_entry(hash, |at| *at == index) {
+        let hash = spread(self.hash(entry.key));
+        if let Ok(found) = self.places.find_entry(hash, |at| at.index == index) {
             found.remove();
         }
         self.ended.push(entry.finish(reason));
-        self.free.push(index);
     }
 
     /// Ends all flows that are still under way.
     pub(super) fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
         self.give_out(out);
         self.places.clear();
-        self.free.clear();
-        for entry in std::mem::take(&mut self.entries).into_iter().flatten() {
+        let mut entries = std::mem::take(&mut self.entries);
+        let order = entries.by_first_frame();
+        out.reserve_exact(order.len());
+        for entry in order.into_iter().filter_map(|index| entries.take(index)) {
             let reason = if entry.is_closed {
                 EndReason::End
             } else {
                 EndReason::Forced
             };
-            self.ended.push(entry.finish(reason));
+            out.push(entry.finish(reason));
         }
         self.wheel = Wheel::new();
-        self.give_out(out);
     }
 
     fn give_out(&mut self, out: &mut Vec<MeteredFlow>) {
-        self.ended.sort_by_key(|ended| ended.first_frame);
+        let first_frame = |ended: &MeteredFlow| ended.first_frame;
+        if !self.ended.is_sorted_by_key(first_frame) {
+            // Records are long: their order is found first, and each is moved once.
+            self.ended.sort_by_cached_key(first_frame);
+        }
         out.append(&mut self.ended);
     }
+
+    /// Half of the hash, which is enough to find by.
+    #[inline]
+    fn hash(&self, key: Key) -> u32 {
+        u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default()
+    }
+}
+
+/// The hash that the table of places takes: it looks at the uppermost bits and at the lowest.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash.wrapping_mul(0x9e37_79b9))
 }
