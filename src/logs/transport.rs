@@ -82,7 +82,8 @@ impl MessageStream {
         if let Some((length, head)) = count(rest) {
             let message = rest.get(head..).unwrap_or_default();
             if let Some(message) = message.get(..length) {
-                out(trimmed(message));
+                let message = trimmed(message);
+                out(message.get(..LONGEST).unwrap_or(message));
                 return Some(head + length);
             }
             if message.len() < LONGEST {
