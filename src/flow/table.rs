@@ -6,6 +6,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
+use std::vec::IntoIter;
 
 use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
@@ -19,6 +20,8 @@ use crate::record::{EndReason, Packet, Timestamp};
 const LINGER: i64 = 10_000_000;
 /// How many ended flows wait for their second to be over before they are given out early.
 const MOST_ENDED: usize = 65_536;
+/// How many of the last flows are given out at once.
+const ENDED_AT_ONCE: usize = 4_096;
 
 pub(super) struct Table {
     options: MeterOptions,
@@ -31,6 +34,8 @@ pub(super) struct Table {
     ended: Vec<MeteredFlow>,
     evicted: u64,
     heard: Vec<HeardEvent>,
+    /// While the last flows are ended: the places of those that are left.
+    last: Option<IntoIter<u32>>,
 }
 
 impl Table {
@@ -46,6 +51,7 @@ impl Table {
             ended: Vec::new(),
             evicted: 0,
             heard: Vec::new(),
+            last: None,
         }
     }
 
@@ -297,25 +303,54 @@ impl Table {
         self.free.push(index);
     }
 
-    /// Ends all flows that are still under way.
-    pub(super) fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
-        self.give_out(out);
-        self.places.clear();
-        self.free.clear();
-        for entry in std::mem::take(&mut self.entries).into_iter().flatten() {
+    /// Ends flows that are still under way, those that began first before the others, and gives out a bounded
+    /// number of them; false once none is left. A record is several times as large as what is counted of its flow,
+    /// so all of them are never there at once.
+    pub(super) fn finish_some(&mut self, out: &mut Vec<MeteredFlow>) -> bool {
+        if self.last.is_none() {
+            self.give_out(out);
+            self.places = HashTable::new();
+            self.free = Vec::new();
+            self.wheel = Wheel::new();
+        }
+        let entries = &self.entries;
+        let last = self.last.get_or_insert_with(|| in_order_of_frames(entries));
+        for index in last.by_ref().take(ENDED_AT_ONCE) {
+            let Some(entry) = self.entries.get_mut(index as usize).and_then(Option::take) else {
+                continue;
+            };
             let reason = if entry.is_closed {
                 EndReason::End
             } else {
                 EndReason::Forced
             };
-            self.ended.push(entry.finish(reason));
+            out.push(entry.finish(reason));
         }
-        self.wheel = Wheel::new();
-        self.give_out(out);
+        let is_more = last.len() > 0;
+        if !is_more {
+            self.last = None;
+            self.entries = Vec::new();
+        }
+        is_more
     }
 
     fn give_out(&mut self, out: &mut Vec<MeteredFlow>) {
-        self.ended.sort_by_key(|ended| ended.first_frame);
+        // A record is large: its key is sorted with its place, and each record moves once.
+        if !self.ended.is_sorted_by_key(|ended| ended.first_frame) {
+            self.ended.sort_by_cached_key(|ended| ended.first_frame);
+        }
         out.append(&mut self.ended);
     }
+}
+
+/// The places of all entries, those that began first before the others.
+fn in_order_of_frames(entries: &[Option<Entry>]) -> IntoIter<u32> {
+    let mut order: Vec<(u64, u32)> = entries
+        .iter()
+        .zip(0..)
+        .filter_map(|(entry, index)| Some((entry.as_ref()?.first_frame, index)))
+        .collect();
+    order.sort_unstable();
+    let order: Vec<u32> = order.into_iter().map(|(_, index)| index).collect();
+    order.into_iter()
 }
