@@ -147,11 +147,17 @@ impl Meter {
 
     /// Ends all flows that are still under way.
     pub fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
+        while self.finish_some(out) {}
+    }
+
+    /// Ends flows that are still under way and gives out a bounded number of them, in the order of [`Meter::finish`];
+    /// whether there are more. No packet may come in between.
+    pub fn finish_some(&mut self, out: &mut Vec<MeteredFlow>) -> bool {
         for piece in self.fragments.finish() {
             self.table
                 .add(&piece.packet, &piece.decoded, piece.is_portless, out);
         }
-        self.table.finish(out);
+        self.table.finish_some(out)
     }
 }
 

@@ -6,6 +6,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
+use std::vec::IntoIter;
 
 use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
@@ -20,6 +21,8 @@ use crate::record::{EndReason, Packet, Timestamp};
 const LINGER: i64 = 10_000_000;
 /// How many ended flows wait for their second to be over before they are given out early.
 const MOST_ENDED: usize = 65_536;
+/// How many of the last flows are given out at once.
+const ENDED_AT_ONCE: usize = 4_096;
 
 /// Where an entry lies, and the hash of its key: most others are told apart, and a growing table is filled again, without
 /// a look at an entry.
@@ -39,6 +42,8 @@ pub(super) struct Table {
     ended: Vec<MeteredFlow>,
     evicted: u64,
     heard: Vec<HeardEvent>,
+    /// While the last flows are ended: the places of those that are left.
+    last: Option<IntoIter<u32>>,
 }
 
 impl Table {
@@ -53,6 +58,7 @@ impl Table {
             ended: Vec::new(),
             evicted: 0,
             heard: Vec::new(),
+            last: None,
         }
     }
 
@@ -283,14 +289,23 @@ impl Table {
         self.ended.push(entry.finish(reason));
     }
 
-    /// Ends all flows that are still under way.
-    pub(super) fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
-        self.give_out(out);
-        self.places.clear();
-        let mut entries = std::mem::take(&mut self.entries);
-        let order = entries.by_first_frame();
-        out.reserve_exact(order.len());
-        for entry in order.into_iter().filter_map(|index| entries.take(index)) {
+    /// Ends flows that are still under way, those that began first before the others, and gives out a bounded
+    /// number of them; false once none is left. A record is several times as large as what is counted of its flow,
+    /// so all of them are never there at once.
+    pub(super) fn finish_some(&mut self, out: &mut Vec<MeteredFlow>) -> bool {
+        if self.last.is_none() {
+            self.give_out(out);
+            self.places = HashTable::new();
+            self.wheel = Wheel::new();
+        }
+        let entries = &self.entries;
+        let last = self
+            .last
+            .get_or_insert_with(|| entries.by_first_frame().into_iter());
+        for index in last.by_ref().take(ENDED_AT_ONCE) {
+            let Some(entry) = self.entries.take(index) else {
+                continue;
+            };
             let reason = if entry.is_closed {
                 EndReason::End
             } else {
@@ -298,7 +313,12 @@ impl Table {
             };
             out.push(entry.finish(reason));
         }
-        self.wheel = Wheel::new();
+        let is_more = last.len() > 0;
+        if !is_more {
+            self.last = None;
+            self.entries = Slots::default();
+        }
+        is_more
     }
 
     fn give_out(&mut self, out: &mut Vec<MeteredFlow>) {

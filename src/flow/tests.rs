@@ -451,3 +451,30 @@ fn many_flows_at_once_stay_within_their_bound() {
     let packets: u64 = out.iter().map(|metered| metered.flow.src_packets).sum();
     assert_eq!(packets, 20_000);
 }
+
+#[test]
+fn the_last_flows_come_out_in_pieces_and_in_order() {
+    let (mut meter, mut out) = (Meter::new(MeterOptions::default()), Vec::new());
+    for number in 1..=100u16 {
+        feed(&mut meter, &datagram(number.into(), 0, number), &mut out);
+    }
+    // The first flows are over by now, and the next ones take their places from the end.
+    for number in 101..=10_000u16 {
+        feed(&mut meter, &datagram(number.into(), 400, number), &mut out);
+    }
+    let mut frames: Vec<u64> = out.drain(..).map(|ended| ended.first_frame).collect();
+    assert_eq!(frames.len(), 100);
+    let mut pieces = 0;
+    loop {
+        let is_more = meter.finish_some(&mut out);
+        assert!(out.len() <= 4_096, "{} at once", out.len());
+        pieces += 1;
+        frames.extend(out.drain(..).map(|ended| ended.first_frame));
+        if !is_more {
+            break;
+        }
+    }
+    assert_eq!(pieces, 3);
+    assert_eq!(frames, (1..=10_000).collect::<Vec<u64>>());
+    assert!(!meter.finish_some(&mut out) && out.is_empty());
+}

@@ -129,8 +129,13 @@ pub fn each_record(
             out(place, &event)?;
         }
     }
-    meter.finish(&mut flows);
-    hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+    loop {
+        let is_more = meter.finish_some(&mut flows);
+        hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+        if !is_more {
+            break;
+        }
+    }
     counts.drops = packets.drops();
     counts.evicted = meter.evicted();
     counts.packets.check()?;
