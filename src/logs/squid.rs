@@ -56,5 +56,27 @@ pub(super) fn action(code: &[u8], status: u16, understood: bool) -> Option<Actio
     understood.then_some(Action::Allowed)
 }
 
+/// The server's address from the word of the hierarchy and the peer, where the peer is the server itself and not another
+/// proxy. A word of another shape says that the fields have slipped (a blank in the URL or the name), and then none of
+/// them can be trusted, the name least.
+pub(super) fn peer_of(how: &[u8], peer: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
+    match how {
+        b"HIER_NONE" => return Ok(None),
+        b"HIER_DIRECT" => return Ok(address(peer)),
+        _ => {}
+    }
+    let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    if how.is_empty() || !how.iter().all(is_code) {
+        return Err(RejectReason::WrongShape);
+    }
+    let how = how.strip_prefix(b"TIMEOUT_").unwrap_or(how);
+    let how = how.strip_prefix(b"HIER_").unwrap_or(how);
+    let direct = DIRECT.iter().any(|word| word.as_bytes() == how);
+    Ok(if direct { address(peer) } else { None })
+}
+
+/// Words of the hierarchy after which the server's own address stands.
+static DIRECT: &[&str] = &["DIRECT", "ORIGINAL_DST", "PINNED"];
+
 /// Part of each code that is a refusal: `TCP_DENIED`, `TCP_DENIED_REPLY`.
 const DENIED: &[u8] = b"DENIED";

@@ -63,6 +63,9 @@ mod windows_security;
 mod zeek;
 mod zscaler;
 
+#[cfg(test)]
+pub(super) use squid_native::read_line as squid_native_line;
+
 /// Every format, in the order in which ties of likeness are broken.
 pub static FORMATS: &[&dyn LogFormat] = &[
     &cisco_wsa::CISCO_WSA,

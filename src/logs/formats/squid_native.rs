@@ -7,10 +7,10 @@
 use std::net::IpAddr;
 
 use super::share_of_lines;
-use crate::logs::fields::{Words, address, number, percent_decoded, text, unless_dash};
+use crate::logs::fields::{Words, number, percent_decoded, text, unless_dash};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
-use crate::logs::squid::{action, client_ip, put_url};
+use crate::logs::squid::{action, client_ip, peer_of, put_url};
 use crate::logs::times::epoch;
 use crate::record::{AccountText, Event, RejectReason, WebHit};
 
@@ -53,7 +53,7 @@ impl LineReader for Reader {
     }
 }
 
-fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
+pub(in crate::logs) fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
     let (words, extra) = ten_words(line).ok_or(RejectReason::MissingFields)?;
     let [
         ended,
@@ -123,32 +123,16 @@ fn elapsed_ms(field: &[u8]) -> Option<i64> {
     }
 }
 
-/// The server's address, where the peer is the server itself and not another proxy. A field of another shape says that the
-/// fields have slipped (a blank in the URL or the name), and then none of them can be trusted, the name least.
+/// The server's address, where the peer is the server itself and not another proxy.
 fn server_ip(field: &[u8]) -> Result<Option<IpAddr>, RejectReason> {
     let (how, peer) = split_pair(field).ok_or(RejectReason::WrongShape)?;
-    match how {
-        b"HIER_NONE" => return Ok(None),
-        b"HIER_DIRECT" => return Ok(address(peer)),
-        _ => {}
-    }
-    let is_code = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    if how.is_empty() || !how.iter().all(is_code) {
-        return Err(RejectReason::WrongShape);
-    }
-    let how = how.strip_prefix(b"TIMEOUT_").unwrap_or(how);
-    let how = how.strip_prefix(b"HIER_").unwrap_or(how);
-    let direct = DIRECT.iter().any(|word| word.as_bytes() == how);
-    Ok(if direct { address(peer) } else { None })
+    peer_of(how, peer)
 }
 
 fn split_pair(field: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(b'/', field)?;
     Some((field.get(..at)?, field.get(at + 1..)?))
 }
-
-/// Words of the hierarchy field after which the server's own address stands.
-static DIRECT: &[&str] = &["DIRECT", "ORIGINAL_DST", "PINNED"];
 
 /// A year: no request lasts longer.
 const LONGEST_MS: i64 = 366 * 86_400 * 1_000;
