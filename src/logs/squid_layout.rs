@@ -528,6 +528,7 @@ mod tests {
         let lines = good.split(|byte| *byte == b'\n');
         let lines = lines.chain(odd.split(|byte| *byte == b'\n'));
         for line in lines.chain([parent.as_bytes()]) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
             let Ok(expected) = super::super::formats::squid_native_line(line) else {
                 continue;
             };

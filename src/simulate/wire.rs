@@ -82,7 +82,7 @@ fn tunnel(random: &mut Random, story: &Story, ip: Ipv4Addr, twin: bool, all: &mu
     let mut counter = 0_u64;
     let mut at = story.from + 60;
     while at < story.to {
-        let up = counter % 3 == 0;
+        let up = counter.is_multiple_of(3);
         let payload = match twin {
             true => [b"GAME\x01".as_slice(), &counter.to_be_bytes(), &bytes(40)].concat(),
             false => {
