@@ -12,7 +12,9 @@ use crate::flow::MeterOptions;
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::pipeline::PipelineError;
-use crate::pipeline::capture::{CaptureCounts, Packets, StoredCapture, each_record, open_file};
+use crate::pipeline::capture::{
+    CaptureCounts, Packets, StoredCapture, each_record, each_record_beside, open_file,
+};
 use crate::pipeline::deposit::OpenSource;
 use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
@@ -49,6 +51,9 @@ pub struct Args {
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
     no_applications: bool,
+    /// With any --to but the store: from 2 on, one thread reads while another writes; what comes out is the same. The store has threads of its own.
+    #[arg(long, conflicts_with = "interface", value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    threads: usize,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -132,16 +137,14 @@ fn print(
         let progress = Progress::of(context, &name);
         let mut packets = Packets::File(open_file(progress.open(&name)?)?);
         let out =
-            |place, event: &Event<'_>| output.record(place, event).map_err(PipelineError::Output);
+            |place, event: Event<'_>| output.record(place, &event).map_err(PipelineError::Output);
         let name = name.to_string();
-        total.add(&each_record(
-            &mut packets,
-            &name,
-            source,
-            options,
-            &lists,
-            out,
-        )?);
+        let (packets, lists) = (&mut packets, &lists);
+        let counts = match args.threads {
+            1 => each_record(packets, &name, source, options, lists, out)?,
+            _ => each_record_beside(packets, &name, source, options, lists, out)?,
+        };
+        total.add(&counts);
     }
     let Some(rings) = rings else {
         return Ok(output.finish()?);
@@ -184,6 +187,7 @@ fn store(
     rings: Option<Rings>,
     total: &mut (CaptureCounts, Left),
 ) -> anyhow::Result<()> {
+    anyhow::ensure!(args.threads == 1, super::output_args::OWN_THREADS);
     let workshop = context.workshop()?;
     let lists = lists::load(&context.places.data)?;
     let mut storing = Storing {

@@ -53,6 +53,9 @@ pub struct Args {
     /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// With any --to but the store: from 2 on, one thread reads while another writes; what comes out is the same. The store has threads of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    threads: usize,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -407,14 +410,18 @@ fn print(
             told_to_stop: Told::default(),
             lines: retention::Lines::default(),
         };
-        let counts = reading.each_record(input, source, |place, event| {
+        let out = |place, event: &Event<'_>| {
             if let (Some(rejects), Event::Reject(_)) = (&mut rejects, event) {
                 rejects
                     .record(place, event)
                     .map_err(PipelineError::Output)?;
             }
             output.record(place, event).map_err(PipelineError::Output)
-        })?;
+        };
+        let counts = match args.threads {
+            1 => reading.each_record(input, source, out)?,
+            _ => reading.each_record_beside(input, source, out)?,
+        };
         total.add(&counts);
         Ok(())
     })?;
@@ -432,6 +439,7 @@ fn store(
     formats: &Formats<'_>,
     total: &mut (Counts, Left),
 ) -> anyhow::Result<u64> {
+    anyhow::ensure!(args.threads == 1, super::output_args::OWN_THREADS);
     anyhow::ensure!(
         args.rejects.is_none(),
         "with --to store, rejects are in the store: `invigil query store/rejects`; --rejects goes with the other outputs"
@@ -613,6 +621,7 @@ pub(super) fn store_one(
             reference: None,
         },
         rejects: None,
+        threads: 1,
         output: OutputArgs::to_the_store(),
     };
     let formats = Formats::of(&args.lines, context)?;

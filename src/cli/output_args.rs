@@ -46,6 +46,10 @@ pub(super) enum To {
     Rowbinary,
 }
 
+/// What is said of `--threads` where records are stored.
+pub(super) const OWN_THREADS: &str =
+    "--threads goes with --to table, json, jsonl, csv or rowbinary: storing has threads of its own";
+
 /// Adds a count to an object of counts.
 pub(super) fn add_count(counts: &mut serde_json::Value, name: &str, count: u64) {
     if let Some(counts) = counts.as_object_mut() {

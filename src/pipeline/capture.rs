@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::capture::{CaptureError, CaptureFile, Drops, Step};
 use crate::classify::ListIndex;
@@ -93,7 +93,7 @@ pub fn each_record(
     source: SourceId,
     options: &MeterOptions,
     lists: &ListIndex,
-    mut out: impl FnMut(Place, &Event<'static>) -> Result<(), PipelineError>,
+    mut out: impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
     let mut meter = Meter::new(options.clone());
     let mut counts = CaptureCounts::default();
@@ -110,7 +110,7 @@ pub fn each_record(
             Next::Step(Step::Packet(packet)) => {
                 let fate = meter.packet(&packet, &mut flows);
                 if let Some(reject) = counts.packet(&packet, fate) {
-                    out(place(source, packet.number), &reject)?;
+                    out(place(source, packet.number), reject)?;
                 }
             }
             Next::Step(Step::Damage {
@@ -119,14 +119,14 @@ pub fn each_record(
                 length,
             }) => {
                 let (place, reject) = counts.damage(source, reason, offset, length);
-                out(place, &reject)?;
+                out(place, reject)?;
             }
         }
         hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
         for (place, mut event) in placed(source, meter.heard()) {
             counts.events += 1;
             lists.classify(&mut event);
-            out(place, &event)?;
+            out(place, event)?;
         }
     }
     loop {
@@ -141,6 +141,52 @@ pub fn each_record(
     counts.packets.check()?;
     Ok(counts)
 }
+
+/// As [`each_record`], metered by a thread of its own while this one does with the records what is to be done.
+pub fn each_record_beside(
+    packets: &mut Packets,
+    name: &str,
+    source: SourceId,
+    options: &MeterOptions,
+    lists: &ListIndex,
+    mut out: impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
+) -> Result<CaptureCounts, PipelineError> {
+    let (to_out, pieces) = bounded::<Vec<(Place, Event<'static>)>>(PIECES_WAITING);
+    std::thread::scope(|threads| {
+        let meter = threads.spawn(move || {
+            let mut piece = Vec::with_capacity(PIECE);
+            let counts = each_record(packets, name, source, options, lists, |place, event| {
+                piece.push((place, event));
+                if piece.len() == PIECE {
+                    let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE));
+                    // Whoever does not take it has failed, and says why.
+                    to_out
+                        .send(full)
+                        .map_err(|_| PipelineError::Stopped("writing"))?;
+                }
+                Ok(())
+            });
+            // What came before a fault is given out too, as it is in one thread.
+            drop(to_out.send(piece));
+            counts
+        });
+        let mut written = Ok(());
+        for (place, event) in pieces.iter().flatten() {
+            written = out(place, event);
+            if written.is_err() {
+                break;
+            }
+        }
+        drop(pieces);
+        let counts = meter.join().map_err(|_| PipelineError::Stopped("metering"));
+        written?;
+        counts?
+    })
+}
+
+/// How many records go from the thread that meters to the one that writes at once, and how often that may wait.
+const PIECE: usize = 512;
+const PIECES_WAITING: usize = 8;
 
 /// Where the flows of a stored capture come from and go to.
 pub struct StoredCapture<'a> {
@@ -541,14 +587,14 @@ fn hand_out(
     source: SourceId,
     lists: &ListIndex,
     counts: &mut CaptureCounts,
-    out: &mut impl FnMut(Place, &Event<'static>) -> Result<(), PipelineError>,
+    out: &mut impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
     for mut metered in flows.drain(..) {
         counts.flows += 1;
         lists.classify_flow(&mut metered.flow);
         out(
             place(source, metered.first_frame),
-            &Event::Flow(Box::new(metered.flow)),
+            Event::Flow(Box::new(metered.flow)),
         )?;
     }
     Ok(())

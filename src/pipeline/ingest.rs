@@ -28,7 +28,7 @@ use crate::store::originals::Batch;
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
 use super::history::SourcePast;
-use super::input::{InputError, Opened, StoredPoint};
+use super::input::{InputError, InputName, Opened, StoredPoint, Torn};
 use super::lane::Left;
 use super::retention::Lines;
 use super::stop::Told;
@@ -186,45 +186,62 @@ impl LogReading<'_> {
         source: SourceId,
         mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
     ) -> Result<Counts, PipelineError> {
-        let torn = input.torn.clone();
-        let (writing, input) = writing_of(input)?;
-        let mut framer = Framer::new(input.reader, self.format.framing()).written(writing);
-        let mut reader = crate::logs::reader(self.format, self.settings);
-        let mut counts = Counts::default();
+        let (mut framer, torn, name) = self.framer(input)?;
+        let mut reading = Reading::of(self, source);
         let mut block = Block::new();
-        while framer
-            .fill(&mut block)
-            .map_err(|error| input.name.error(error))?
-        {
-            for frame in block.frames() {
-                let mut failed = None;
-                self.frame(
-                    &mut *reader,
-                    &frame,
-                    source,
-                    &mut counts,
-                    &mut |place, event| {
-                        if failed.is_none() {
-                            failed = out(place, event).err();
-                        }
-                    },
-                );
-                if let Some(error) = failed {
-                    return Err(error);
+        while framer.fill(&mut block).map_err(|error| name.error(error))? {
+            reading.block(&block, &mut out)?;
+        }
+        reading.end(torn.is_set().then(|| framer.position()), &mut out)
+    }
+
+    /// As [`LogReading::each_record`], cut into blocks by a thread of its own.
+    pub fn each_record_beside(
+        &self,
+        input: Opened,
+        source: SourceId,
+        mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+    ) -> Result<Counts, PipelineError> {
+        let (mut framer, torn, name) = self.framer(input)?;
+        let (to_read, blocks) = bounded::<Block>(WAITING);
+        let mut reading = Reading::of(self, source);
+        std::thread::scope(|threads| {
+            let cutter = threads.spawn(move || {
+                loop {
+                    let mut block = Block::new();
+                    let has_more = framer.fill(&mut block).map_err(|error| name.error(error))?;
+                    // Whoever takes no more has failed, and says why.
+                    if !has_more || to_read.send(block).is_err() {
+                        return Ok::<_, InputError>(framer.position());
+                    }
+                }
+            });
+            let mut read = Ok(());
+            for block in &blocks {
+                read = reading.block(&block, &mut out);
+                if read.is_err() {
+                    break;
                 }
             }
-        }
-        if torn.is_set() {
-            let position = framer.position();
-            let place = Place {
-                source,
-                frame: position.line,
-                ordinal: 0,
-            };
-            out(place, &count_torn_end(&mut counts, position.offset))?;
-        }
-        counts.check()?;
-        Ok(counts)
+            drop(blocks);
+            let position = cutter
+                .join()
+                .map_err(|_| PipelineError::Stopped("reading"))?;
+            read?;
+            let position = position?;
+            reading.end(torn.is_set().then_some(position), &mut out)
+        })
+    }
+
+    /// What cuts an input into frames, whether it broke off, and its name.
+    fn framer(
+        &self,
+        input: Opened,
+    ) -> Result<(Framer<Box<dyn Read + Send>>, Torn, InputName), PipelineError> {
+        let (torn, name) = (input.torn.clone(), input.name.clone());
+        let (writing, input) = writing_of(input)?;
+        let framer = Framer::new(input.reader, self.format.framing()).written(writing);
+        Ok((framer, torn, name))
     }
 
     /// Reads a log and stores what is new in it. Gives the counts of this run.
@@ -355,6 +372,64 @@ impl LogReading<'_> {
                 );
             }
         }
+    }
+}
+
+/// A log while it is read and not stored.
+struct Reading<'a> {
+    log: &'a LogReading<'a>,
+    source: SourceId,
+    reader: Box<dyn LineReader>,
+    counts: Counts,
+}
+
+impl<'a> Reading<'a> {
+    fn of(log: &'a LogReading<'a>, source: SourceId) -> Self {
+        Reading {
+            log,
+            source,
+            reader: crate::logs::reader(log.format, log.settings),
+            counts: Counts::default(),
+        }
+    }
+
+    fn block(
+        &mut self,
+        block: &Block,
+        out: &mut impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+    ) -> Result<(), PipelineError> {
+        for frame in block.frames() {
+            let mut failed = None;
+            let (reader, counts) = (&mut *self.reader, &mut self.counts);
+            self.log
+                .frame(reader, &frame, self.source, counts, &mut |place, event| {
+                    if failed.is_none() {
+                        failed = out(place, event).err();
+                    }
+                });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The counts; `torn` is where the input broke off.
+    fn end(
+        mut self,
+        torn: Option<Position>,
+        out: &mut impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
+    ) -> Result<Counts, PipelineError> {
+        if let Some(position) = torn {
+            let place = Place {
+                source: self.source,
+                frame: position.line,
+                ordinal: 0,
+            };
+            out(place, &count_torn_end(&mut self.counts, position.offset))?;
+        }
+        self.counts.check()?;
+        Ok(self.counts)
     }
 }
 

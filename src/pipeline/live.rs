@@ -400,9 +400,9 @@ pub fn print(
             on_threads(rings, told_to_stop, |(name, live, source)| {
                 let mut packets = Packets::Live(Box::new(live));
                 // Nobody takes it when the output has failed: that is told by who writes it.
-                let send = |place, event: &Event<'static>| {
+                let send = |place, event: Event<'static>| {
                     to_out
-                        .send((place, event.clone()))
+                        .send((place, event))
                         .map_err(|_| PipelineError::Stopped("writing"))
                 };
                 let counts = each_record(&mut packets, &name, source, options, lists, send)?;

@@ -37,5 +37,6 @@ mod stories;
 mod sums;
 mod syslog;
 mod terminal;
+mod threads;
 mod typed_in;
 mod wire;
