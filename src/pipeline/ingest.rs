@@ -234,10 +234,7 @@ impl LogReading<'_> {
     }
 
     /// What cuts an input into frames, whether it broke off, and its name.
-    fn framer(
-        &self,
-        input: Opened,
-    ) -> Result<(Framer<Box<dyn Read + Send>>, Torn, InputName), PipelineError> {
+    fn framer(&self, input: Opened) -> Result<(InputFramer, Torn, InputName), PipelineError> {
         let (torn, name) = (input.torn.clone(), input.name.clone());
         let (writing, input) = writing_of(input)?;
         let framer = Framer::new(input.reader, self.format.framing()).written(writing);
@@ -374,6 +371,9 @@ impl LogReading<'_> {
         }
     }
 }
+
+/// What cuts an input into frames.
+type InputFramer = Framer<Box<dyn Read + Send>>;
 
 /// A log while it is read and not stored.
 struct Reading<'a> {

@@ -6,7 +6,6 @@ pub mod check;
 pub mod collect;
 pub mod deposit;
 pub mod door;
-pub mod follow;
 pub mod formats;
 pub mod history;
 pub mod ingest;

@@ -17,7 +17,6 @@ mod check;
 mod clients;
 mod durable;
 mod exports;
-mod follow;
 mod heard;
 mod hidden;
 mod home;
