@@ -266,6 +266,12 @@ pub struct DetectConfig {
     pub known_vpn_peers: Vec<String>,
     /// Networks at the far ends of registered backups.
     pub known_backup_peers: Vec<String>,
+    /// Networks of the resolvers that establishments are to ask.
+    pub known_resolvers: Vec<String>,
+    /// Networks of the provider's own proxies.
+    pub known_proxies: Vec<String>,
+    /// Networks at the far ends of remote support and of servers that staff look after.
+    pub known_support_peers: Vec<String>,
 }
 
 /// Reports that go out on schedule.

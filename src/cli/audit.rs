@@ -26,7 +26,7 @@ pub struct Args {
     /// Only findings of this establishment.
     #[arg(long, value_name = "NAME")]
     establishment: Option<String>,
-    /// Only this rule; may be given several times. The rules: category_hit, vpn_tunnel, sustained_high_volume, misuse_rising.
+    /// Only this rule; may be given several times. A name that is none tells which there are.
     #[arg(long = "rule", value_name = "ID")]
     rules: Vec<String>,
     /// The far end of an establishment's own site-to-site tunnel; may be given several times.
@@ -67,6 +67,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         &known.known_backup_peers,
         &args.known_backup_peer,
     )?;
+    settings.known_resolvers = peers("known_resolvers", &known.known_resolvers, &[])?;
+    settings.known_proxies = peers("known_proxies", &known.known_proxies, &[])?;
+    settings.known_support_peers = peers("known_support_peers", &known.known_support_peers, &[])?;
     known_rules(&args.rules)?;
     let store = context.store()?;
     known_establishment(&store, args.establishment.as_deref())?;

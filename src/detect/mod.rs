@@ -12,6 +12,7 @@ mod rule;
 mod rules;
 mod run;
 mod sight;
+mod traffic;
 
 pub use heading::Heading;
 pub use identify::identification;

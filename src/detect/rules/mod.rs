@@ -1,8 +1,15 @@
 //! The rules, one file each. A new rule is its file here with its two lines, its SQL, and its folder of fixtures.
 
 mod category_hit;
+mod encrypted_dns;
+mod foreign_resolver;
 mod misuse_rising;
+mod open_proxy;
+mod peer_to_peer;
+mod remote_control_tunnel;
 mod sustained_high_volume;
+mod tor_use;
+mod unknown_encrypted_bulk;
 mod vpn_tunnel;
 
 use super::Rule;
@@ -10,7 +17,14 @@ use super::Rule;
 /// Every rule, by its id.
 pub static RULES: &[&dyn Rule] = &[
     &category_hit::CategoryHit,
+    &encrypted_dns::ENCRYPTED_DNS,
+    &foreign_resolver::FOREIGN_RESOLVER,
     &misuse_rising::MisuseRising,
+    &open_proxy::OPEN_PROXY,
+    &peer_to_peer::PEER_TO_PEER,
+    &remote_control_tunnel::REMOTE_CONTROL_TUNNEL,
     &sustained_high_volume::SustainedHighVolume,
-    &vpn_tunnel::VpnTunnel,
+    &tor_use::TOR_USE,
+    &unknown_encrypted_bulk::UNKNOWN_ENCRYPTED_BULK,
+    &vpn_tunnel::VPN_TUNNEL,
 ];
