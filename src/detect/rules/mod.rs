@@ -1,12 +1,16 @@
 //! The rules, one file each. A new rule is its file here with its two lines, its SQL, and its folder of fixtures.
 
 mod category_hit;
+mod dns_tunnel;
 mod encrypted_dns;
 mod foreign_resolver;
+mod leaver_active;
 mod misuse_rising;
 mod open_proxy;
+mod password_guessing;
 mod peer_to_peer;
 mod remote_control_tunnel;
+mod scanning;
 mod sustained_high_volume;
 mod tor_use;
 mod unknown_encrypted_bulk;
@@ -17,12 +21,16 @@ use super::Rule;
 /// Every rule, by its id.
 pub static RULES: &[&dyn Rule] = &[
     &category_hit::CategoryHit,
+    &dns_tunnel::DNS_TUNNEL,
     &encrypted_dns::ENCRYPTED_DNS,
     &foreign_resolver::FOREIGN_RESOLVER,
+    &leaver_active::LEAVER_ACTIVE,
     &misuse_rising::MisuseRising,
     &open_proxy::OPEN_PROXY,
+    &password_guessing::PASSWORD_GUESSING,
     &peer_to_peer::PEER_TO_PEER,
     &remote_control_tunnel::REMOTE_CONTROL_TUNNEL,
+    &scanning::SCANNING,
     &sustained_high_volume::SustainedHighVolume,
     &tor_use::TOR_USE,
     &unknown_encrypted_bulk::UNKNOWN_ENCRYPTED_BULK,
