@@ -11,6 +11,7 @@ mod password_guessing;
 mod peer_to_peer;
 mod remote_control_tunnel;
 mod scanning;
+mod source_gap;
 mod sustained_high_volume;
 mod tor_use;
 mod unknown_encrypted_bulk;
@@ -31,6 +32,7 @@ pub static RULES: &[&dyn Rule] = &[
     &peer_to_peer::PEER_TO_PEER,
     &remote_control_tunnel::REMOTE_CONTROL_TUNNEL,
     &scanning::SCANNING,
+    &source_gap::SourceGap,
     &sustained_high_volume::SustainedHighVolume,
     &tor_use::TOR_USE,
     &unknown_encrypted_bulk::UNKNOWN_ENCRYPTED_BULK,
