@@ -23,7 +23,7 @@ use crate::pipeline::retention;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::pipeline::syslog::Chosen;
-use crate::record::{Counts, Event, RejectReason, SourceId, Timestamp};
+use crate::record::{Counts, Event, IgnoreReason, RejectReason, SourceId, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::{OutputArgs, add_count};
@@ -238,6 +238,14 @@ impl<'a> Formats<'a> {
 
     /// Says so where most lines of a file could not be read, however its format was chosen: it is likely not of that format.
     fn tell_rejected(&self, name: &str, format: &dyn LogFormat, counts: &Counts) {
+        let other = counts.reasons.get(IgnoreReason::OtherMessage.as_str());
+        if counts.stored == 0 && other.is_some_and(|other| *other > counts.read / 2) {
+            self.context.warn(format!(
+                "WARNING: of {} lines of {name} none is a record of {}: is it of that format? See `invigil ingest --list-formats` and --format",
+                counts.read,
+                format.name()
+            ));
+        }
         if counts.rejected > counts.read / 2 {
             let rejected = |word: &str| RejectReason::parse(word).is_some();
             let mut reasons: Vec<_> = counts.reasons.iter().collect();

@@ -27,7 +27,7 @@ fn a_file_of_which_most_lines_are_something_else_is_said_to_be_so() {
     );
     let named = told(&ours.repeat(3), &["--format", "bind_query"]);
     assert!(
-        named.contains("WARNING: 3 of 3 lines") && named.contains("as bind_query"),
+        named.contains("WARNING: of 3 lines") && named.contains("none is a record of bind_query"),
         "{named}"
     );
 }
