@@ -52,6 +52,16 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What is known of the logs that are read.
     pub logs: LogsConfig,
+    /// What is known of accounts.
+    pub accounts: AccountsConfig,
+}
+
+/// What is known of accounts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountsConfig {
+    /// Groups of names of one realm each; the empty name stands for accounts that are written without a realm.
+    pub same_realms: Vec<Vec<String>>,
 }
 
 /// What is known of the logs that are read.
