@@ -1,8 +1,11 @@
 //! The rules, one file each. A new rule is its file here with its two lines, its SQL, and its folder of fixtures.
 
+mod bypass_after_block;
 mod category_hit;
+mod denial_of_service_source;
 mod dns_tunnel;
 mod encrypted_dns;
+mod flow_storm;
 mod foreign_resolver;
 mod leaver_active;
 mod misuse_rising;
@@ -21,9 +24,12 @@ use super::Rule;
 
 /// Every rule, by its id.
 pub static RULES: &[&dyn Rule] = &[
+    &bypass_after_block::BYPASS_AFTER_BLOCK,
     &category_hit::CategoryHit,
+    &denial_of_service_source::DENIAL_OF_SERVICE_SOURCE,
     &dns_tunnel::DNS_TUNNEL,
     &encrypted_dns::ENCRYPTED_DNS,
+    &flow_storm::FLOW_STORM,
     &foreign_resolver::FOREIGN_RESOLVER,
     &leaver_active::LEAVER_ACTIVE,
     &misuse_rising::MisuseRising,
