@@ -14,7 +14,7 @@ fn records(home: &Home, threads: &str, arguments: &[&str], file: &Path) -> Vec<u
 }
 
 #[test]
-fn one_thread_and_two_give_the_same_bytes() {
+fn one_thread_and_more_give_the_same_bytes() {
     let home = Home::without_engine();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     for (arguments, file) in [
@@ -34,7 +34,7 @@ fn one_thread_and_two_give_the_same_bytes() {
         }
         let one = records(&home, "1", &arguments, &file);
         assert!(!one.is_empty(), "{}", file.display());
-        for threads in ["2", "3"] {
+        for threads in ["2", "3", "8"] {
             let more = records(&home, threads, &arguments, &file);
             assert_eq!(one, more, "{} with {threads}", file.display());
         }
