@@ -20,7 +20,6 @@ use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::live::{self, Live, LiveEnd};
 use crate::pipeline::output::Kinds;
-use crate::pipeline::retention::Lines;
 use crate::pipeline::sources::{self, CAPTURE_FORMAT};
 use crate::pipeline::stop::{self, Told};
 use crate::record::{Event, Place, SourceId, SourceKind};
@@ -292,7 +291,7 @@ impl Storing<'_> {
     ) -> anyhow::Result<Vec<RingEnd<(CaptureCounts, Left)>>> {
         let deposit = self.workshop.deposit();
         let nonces = self.workshop.keys.key(Purpose::Nonces);
-        let lines = Lines::of(deposit.ledger.entries()?);
+        let lines = deposit.lines()?;
         let mut ready = Vec::new();
         for (name, live) in rings {
             let id = SourceId(keys::random()?);
@@ -344,7 +343,7 @@ impl Storing<'_> {
             lists: self.lists,
             names: &mut self.names,
             told_to_stop,
-            lines: Lines::of(deposit.ledger.entries()?),
+            lines: deposit.lines()?,
         };
         Ok(stored.store(&mut packets, name, &deposit)?)
     }

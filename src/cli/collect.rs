@@ -25,7 +25,6 @@ use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::output::Kinds;
-use crate::pipeline::retention::Lines;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::record::{SourceId, SourceKind};
@@ -305,7 +304,7 @@ impl Storing<'_> {
             nonces: FrameNonces::new(&self.workshop.keys.key(Purpose::Nonces), source.id),
             names: &mut self.names,
             told_to_stop,
-            lines: Lines::of(deposit.ledger.entries()?),
+            lines: deposit.lines()?,
         };
         Ok(stored.store(exports, &name, collecting, &deposit)?)
     }

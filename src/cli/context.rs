@@ -15,6 +15,7 @@ use crate::ledger::{Act, ContentKept, Ledger, LedgerError, LedgerKeys, NameRevea
 use crate::pipeline::deposit::Deposit;
 use crate::pipeline::door::Door;
 use crate::pipeline::lane::Left;
+use crate::pipeline::memory::Memory;
 use crate::pipeline::output::{OutputFormat, printable, printable_line};
 use crate::record::{AccountText, AccountToken, Realms, Tokens};
 use crate::store::names::Names;
@@ -140,6 +141,7 @@ impl Context {
             ),
             ledger: self.ledger()?,
             store: self.door()?,
+            memory: Memory::default(),
             keys,
         })
     }
@@ -499,6 +501,8 @@ pub struct Workshop {
     pub originals: Originals,
     /// What is on its way.
     pub spool: Spool,
+    /// What was read of the ledger.
+    pub memory: Memory,
 }
 
 impl Workshop {
@@ -509,6 +513,7 @@ impl Workshop {
             ledger: &self.ledger,
             originals: &self.originals,
             spool: &self.spool,
+            memory: &self.memory,
             now: clock::now,
         }
     }

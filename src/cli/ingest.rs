@@ -1,6 +1,9 @@
 //! `invigil ingest`: logs to events.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -10,6 +13,7 @@ use crate::clock;
 use crate::keys::{self, Purpose};
 use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
+use crate::pipeline::follow::{Choice, Following, Told as FollowTold};
 use crate::pipeline::formats;
 use crate::pipeline::ingest::{LogReading, detect};
 use crate::pipeline::input::archive::{self, Found};
@@ -32,12 +36,15 @@ use super::progress::Progress;
 /// Logs to events.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil ingest access.log access.log.1.gz\n  invigil ingest --format radius_detail detail-20260302\n  invigil ingest '/var/log/squid/*.log' old-logs.tar.gz archive/\n  zcat access.log.gz | invigil ingest --to jsonl -\n  invigil ingest --list-formats"
+    after_help = "Examples:\n  invigil ingest access.log access.log.1.gz\n  invigil ingest --format radius_detail detail-20260302\n  invigil ingest '/var/log/squid/*.log' old-logs.tar.gz archive/\n  invigil ingest --follow /var/log/squid/access.log\n  zcat access.log.gz | invigil ingest --to jsonl -\n  invigil ingest --list-formats"
 )]
 pub struct Args {
     /// The logs: files, also packed (gzip, zstd, xz, bzip2) or in a tar or zip; folders with all that is in them; patterns in quotes; `-` is standard input.
     #[arg(value_name = "FILE", required_unless_present = "list_formats")]
     files: Vec<PathBuf>,
+    /// Go on reading what is written to these logs, rotated or not, until told to stop. What was rotated away beside them is read too.
+    #[arg(long)]
+    follow: bool,
     /// List the formats and do nothing else.
     #[arg(long)]
     list_formats: bool,
@@ -90,6 +97,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     args.output.check()?;
     if let Some(format) = args.output.format(context) {
+        anyhow::ensure!(
+            !args.follow,
+            "--follow stores what it reads: leave --to out"
+        );
         let (counts, unread) = print(args, context, &formats, format)?;
         args.output.write_counts(&counts_json(&counts))?;
         context.tell(sentence(&counts));
@@ -97,7 +108,10 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     }
     // What was stored before something failed is told too.
     let mut total = (Counts::default(), Left::default());
-    let stored = store(args, context, &formats, &mut total);
+    let stored = match args.follow {
+        true => follow(args, context, &formats, &mut total).map(|()| 0),
+        false => store(args, context, &formats, &mut total),
+    };
     let (counts, left) = total;
     let mut json = counts_json(&counts);
     add_count(&mut json, "spooled", left.frames);
@@ -500,6 +514,8 @@ fn store(
             deposit.finish()?;
             None
         };
+        // A log may be rotated meanwhile: which source it is and what is read of it must be of one file.
+        let name = name.held()?;
         let progress = Progress::of(context, &name);
         let input_name = name.to_string();
         let settings = formats.settings(&name)?;
@@ -507,7 +523,8 @@ fn store(
             return Ok(());
         };
         let taken = if name.is_regular() {
-            files.take_up(&name, format, input, &deposit.history()?)?
+            let history = deposit.history()?;
+            files.take_up(&name, format, input, &history)?
         } else {
             TakenUp::of_stream(SourceId(keys::random()?), format, input)
         };
@@ -520,6 +537,130 @@ fn store(
     Ok(unread)
 }
 
+/// Follows logs until the program is told to stop.
+fn follow(
+    args: &Args,
+    context: &Context,
+    formats: &Formats<'_>,
+    total: &mut (Counts, Left),
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.rejects.is_none() && !args.files.iter().any(|path| path.as_os_str() == "-"),
+        "--follow takes files alone, and stores what it reads"
+    );
+    let workshop = context.workshop()?;
+    let deposit = workshop.deposit();
+    let lists = lists::load(&context.places.data)?;
+    let nonces = workshop.keys.key(Purpose::Nonces);
+    let told_to_stop = stop::when_told()?;
+    let files = LogFiles {
+        deposit: &deposit,
+        data_id: workshop.keys.id(),
+        nonces: &nonces,
+        lists: &lists,
+        // A look ends by itself; what it has begun it ends.
+        told_to_stop: Told::default(),
+    };
+    let picked = Picked::of(&args.files)?;
+    let paths = picked.named.into_iter().chain(picked.found).collect();
+    let choice = Followed {
+        formats,
+        untold: RefCell::default(),
+    };
+    let data = &context.places.data;
+    let mut following = Following::new(files, data, choice, context.names()?, paths);
+    let mut trouble = String::new();
+    while !told_to_stop.is_set() {
+        let is_more = match following.look() {
+            Ok((counts, left, is_more)) => {
+                total.0.add(&counts);
+                if left.batches > 0 && trouble.is_empty() {
+                    context.warn(format!("{}: batches wait in the spool", left.reason));
+                }
+                trouble.clone_from(&left.reason);
+                total.1.dropped.batches += left.dropped.batches;
+                is_more
+            }
+            // Room, permission or the store may come back; nothing is passed over meanwhile.
+            Err(error) => {
+                let told = format!("{:#}", anyhow::Error::from(error));
+                if told != trouble {
+                    context.warn(format!("{told}; trying again"));
+                }
+                trouble = told;
+                false
+            }
+        };
+        if !is_more {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+    let (counts, left) = following.end()?;
+    total.0.add(&counts);
+    total.1.add(left);
+    Ok(())
+}
+
+/// How long a follower rests between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// What is known of files that are followed.
+struct Followed<'a> {
+    formats: &'a Formats<'a>,
+    /// Files of which it was told that their format is not known yet.
+    untold: RefCell<BTreeSet<String>>,
+}
+
+impl Choice for Followed<'_> {
+    fn format(&self, lines: Opened, known: Option<&str>) -> Option<&'static dyn LogFormat> {
+        let name = lines.name.to_string();
+        let source = formats::source(&self.formats.context.config.logs, &name);
+        let is_named = source.is_some_and(|source| source.format.is_some());
+        if self.formats.args.format == "auto"
+            && !is_named
+            && let Some(known) = known.and_then(|known| self.formats.format(known))
+        {
+            // A file that is stored is not told anew from its first lines: in another format it would be another source.
+            return Some(known);
+        }
+        match self.formats.choose(lines) {
+            Ok(chosen) => chosen.map(|(format, _)| format),
+            Err(error) => {
+                if self.untold.borrow_mut().insert(name) {
+                    self.formats
+                        .context
+                        .warn(format!("{error:#}; it is looked at again"));
+                }
+                None
+            }
+        }
+    }
+
+    fn settings(&self, name: &InputName) -> SourceSettings {
+        // What the configuration says was found to be sound for this file before, or its format would not be known.
+        self.formats
+            .settings(name)
+            .unwrap_or_else(|_| SourceSettings {
+                zone: TimeZone::UTC,
+                reference: clock::now(),
+                fold: Fold::Reject,
+                corrections: logs::Corrections::default(),
+            })
+    }
+
+    fn tell(&self, what: FollowTold<'_>) {
+        let context = self.formats.context;
+        match what {
+            FollowTold::Away(path, why) => context.warn(format!(
+                "cannot read {}: {why}; it is waited for",
+                path.display()
+            )),
+            FollowTold::Back(path) => context.warn(format!("{} can be read again", path.display())),
+            FollowTold::Rotated(path) => context.tell(format!("{} was rotated", path.display())),
+        }
+    }
+}
+
 /// Stores one log as the command does, for measuring.
 pub(super) fn store_one(
     context: &Context,
@@ -528,6 +669,7 @@ pub(super) fn store_one(
 ) -> anyhow::Result<()> {
     let args = Args {
         files: vec![file.to_owned()],
+        follow: false,
         list_formats: false,
         lines: Lines {
             format: format.to_owned(),

@@ -74,6 +74,13 @@ pub struct Head {
     pub note: String,
 }
 
+/// A place between two entries, up to which somebody has read; at first it is before all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    index: u64,
+    offset: u64,
+}
+
 /// What a check of the whole ledger has found in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -203,6 +210,21 @@ impl Ledger {
     /// All entries, in order, as they stand on the disk now.
     pub fn entries(&self) -> Result<impl Iterator<Item = Entry> + use<>, LedgerError> {
         Ok(self.read_all()?.entries.into_iter())
+    }
+
+    /// The entries behind a place, as they stand on the disk now, and the place behind them.
+    pub fn entries_behind(&self, place: Place) -> Result<(Vec<Entry>, Place), LedgerError> {
+        let path = self.entries_path();
+        let mut file = self
+            .entries_file()
+            .map_err(|source| LedgerError::file(&path, source))?;
+        let signed = self.stored_head()?.map_or(0, |head| head.size);
+        let tail = file::read_tail(&path, &mut file, place.offset, place.index, signed)?;
+        let place = Place {
+            index: place.index + tail.entries.len() as u64,
+            offset: tail.end,
+        };
+        Ok((tail.entries, place))
     }
 
     /// One entry.

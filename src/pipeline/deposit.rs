@@ -6,6 +6,7 @@
 //! by asking for their places; so each row is stored once, also if the source has grown since.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ledger::{
     Act, BatchIngested, Digest, Entry, Ledger, RowsOf, SourceClosed, SourceOpened,
@@ -23,6 +24,8 @@ use super::PipelineError;
 use super::door::Door;
 use super::history::{History, SourcePast};
 use super::lane::{Lane, Left};
+use super::memory::Memory;
+use super::retention::Lines;
 use super::way::{Closing, Thing, act_of};
 
 /// Where batches are brought.
@@ -36,6 +39,8 @@ pub struct Deposit<'a> {
     pub originals: &'a Originals,
     /// What is on its way.
     pub spool: &'a Spool,
+    /// What was read of the ledger.
+    pub memory: &'a Memory,
     /// Reads the time, for the entries' dates.
     pub now: fn() -> Timestamp,
 }
@@ -191,15 +196,44 @@ impl Deposit<'_> {
     }
 
     /// What has been stored of which source, or is on its way.
-    pub fn history(&self) -> Result<History, PipelineError> {
+    pub fn history(&self) -> Result<Arc<History>, PipelineError> {
         // The spool is read first: what goes from there to the ledger meanwhile is then met twice, and not missed.
         let heads = self.spool.heads()?;
-        let mut history = History::of(self.ledger.entries()?);
+        let mut history = self.memory.history(self.ledger)?;
+        self.expect(heads, &mut history)?;
+        Ok(history)
+    }
+
+    /// What has been stored of one source, or is on its way; nothing of it is kept in memory.
+    pub(super) fn past_of(&self, source: SourceId) -> Result<Option<SourcePast>, PipelineError> {
+        let mut heads = self.spool.heads()?;
+        heads.retain(|(of, _)| *of == source);
+        let entered = self.ledger.entries()?.filter(|entry| match &entry.act {
+            Act::SourceOpened(opened) => opened.source == source,
+            Act::BatchIngested(batch) => batch.source == source,
+            Act::SourceClosed(closed) => closed.source == source,
+            _ => false,
+        });
+        let mut history = Arc::new(History::of(entered));
+        self.expect(heads, &mut history)?;
+        Ok(history.source(source).cloned())
+    }
+
+    fn expect(
+        &self,
+        heads: Vec<(SourceId, Vec<u8>)>,
+        history: &mut Arc<History>,
+    ) -> Result<(), PipelineError> {
         for (_, head) in heads {
             let act = act_of(&head).ok_or(PipelineError::PendingBatch)?;
-            history.expect(act, (self.now)());
+            Arc::make_mut(history).expect(act, (self.now)());
         }
-        Ok(history)
+        Ok(())
+    }
+
+    /// From which moment on rows are stored: what is older was deleted for its age.
+    pub fn lines(&self) -> Result<Lines, PipelineError> {
+        Ok(self.memory.lines(self.ledger)?)
     }
 
     /// Stores what a crash broke off, or a store that was away has not taken, of all sources that nobody is at work
@@ -310,8 +344,7 @@ impl Deposit<'_> {
 
     /// The row of a source in the table of sources, from what the ledger has of it.
     pub(super) fn source_line(&self, closing: &Closing) -> Result<SourceLine, PipelineError> {
-        let batches = self.ledger.batches(Some(closing.source))?;
-        let batches: Vec<BatchIngested> = batches.into_iter().map(|(_, batch)| batch).collect();
+        let batches = self.memory.batches(self.ledger, closing.source)?;
         source_line(closing, &batches)
     }
 

@@ -11,6 +11,8 @@ use crate::record::{SourceId, SourceKind, Timestamp};
 pub struct History {
     points: StoredPoints,
     sources: BTreeMap<SourceId, SourcePast>,
+    /// Logs that were opened and of which nothing has been stored.
+    begun: BTreeSet<SourceId>,
 }
 
 /// The past of one source.
@@ -44,6 +46,11 @@ impl History {
         self.sources.get(&source)
     }
 
+    /// Logs that were opened and of which nothing is stored or on its way: a crash came first.
+    pub(super) fn begun(&self) -> impl Iterator<Item = SourceId> {
+        self.begun.iter().copied()
+    }
+
     /// Adds what is on its way and will be entered; what has arrived meanwhile is passed over.
     pub fn expect(&mut self, act: Act, now: Timestamp) {
         if let Act::BatchIngested(batch) = &act
@@ -56,7 +63,8 @@ impl History {
         self.take(act, now);
     }
 
-    fn add(&mut self, entry: Entry) {
+    /// Adds an entry that comes behind those before.
+    pub(super) fn add(&mut self, entry: Entry) {
         self.take(entry.act, entry.time);
     }
 
@@ -64,6 +72,9 @@ impl History {
         match act {
             Act::SourceOpened(opened) => {
                 self.past(opened.source, time);
+                if opened.kind == SourceKind::LogFile.as_str() {
+                    self.begun.insert(opened.source);
+                }
             }
             Act::BatchIngested(batch) => {
                 self.points.add(StoredPoint {
@@ -73,6 +84,7 @@ impl History {
                     digest: batch.prefix_digest.0,
                     last_frame: batch.last_frame,
                 });
+                self.begun.remove(&batch.source);
                 self.past(batch.source, time).batches.push(batch);
             }
             Act::SourceClosed(closed) => {

@@ -132,6 +132,11 @@ impl Mark {
         self.reader.get_or_insert_with(reader);
     }
 
+    /// The next lines are read by the reader that came to another mark.
+    pub(super) fn take_reader_of(&mut self, other: Mark) {
+        self.reader = other.reader;
+    }
+
     /// The next lines get a new reader.
     pub fn forget_reader(&mut self) {
         self.reader = None;
@@ -234,7 +239,10 @@ impl LogReading<'_> {
     }
 
     /// What cuts an input into frames, whether it broke off, and its name.
-    fn framer(&self, input: Opened) -> Result<(InputFramer, Torn, InputName), PipelineError> {
+    fn framer(
+        &self,
+        input: Opened,
+    ) -> Result<(Framer<Box<dyn Read + Send>>, Torn, InputName), PipelineError> {
         let (torn, name) = (input.torn.clone(), input.name.clone());
         let (writing, input) = writing_of(input)?;
         let framer = Framer::new(input.reader, self.format.framing()).written(writing);
@@ -371,9 +379,6 @@ impl LogReading<'_> {
         }
     }
 }
-
-/// What cuts an input into frames.
-type InputFramer = Framer<Box<dyn Read + Send>>;
 
 /// A log while it is read and not stored.
 struct Reading<'a> {

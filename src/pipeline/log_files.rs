@@ -1,5 +1,6 @@
 //! Logs that are files: which source each is, what of it is new, and storing that.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use crate::classify::ListIndex;
@@ -11,11 +12,10 @@ use crate::store::originals::Originals;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource};
-use super::history::History;
+use super::history::{History, SourcePast};
 use super::ingest::{LogReading, Mark, Start};
-use super::input::{InputName, Opened, StoredPoint};
+use super::input::{Going, Identity, InputName, Opened, StoredPoint};
 use super::lane::Left;
-use super::retention::Lines;
 use super::sources;
 use super::stop::Told;
 
@@ -43,6 +43,8 @@ pub struct TakenUp {
     pub input: Opened,
     /// What was passed over because it is stored.
     pub counts: Counts,
+    /// Up to where it is stored, and the digest of that; nothing if it is new, or an older copy of what is stored.
+    pub(super) known: Option<(StoredPoint, Going)>,
 }
 
 impl TakenUp {
@@ -53,6 +55,7 @@ impl TakenUp {
             start: Some(Start::Beginning(0)),
             input,
             counts: Counts::default(),
+            known: None,
         }
     }
 }
@@ -67,9 +70,25 @@ impl LogFiles<'_> {
         history: &History,
     ) -> Result<TakenUp, PipelineError> {
         let identity = name.identify(history.points())?;
+        self.take_up_as(name, &identity, format, input, history)
+    }
+
+    /// The same of a file that was read to know it.
+    pub(super) fn take_up_as(
+        &self,
+        name: &InputName,
+        identity: &Identity,
+        format: &dyn LogFormat,
+        input: Opened,
+        history: &History,
+    ) -> Result<TakenUp, PipelineError> {
         let kind = SourceKind::LogFile;
-        let mut found = sources::of_file(&identity, history, kind, format.name(), self.data_id);
-        let point = identity.stored_as(format.name()).cloned();
+        let mut found = sources::of_file(identity, history, kind, format.name(), self.data_id);
+        let mut stored = identity.stored.iter();
+        let mut known = stored
+            .find(|(point, _)| point.format == format.name())
+            .cloned();
+        let point = known.as_ref().map(|(point, _)| point.clone());
         let last = found
             .source
             .past
@@ -78,32 +97,35 @@ impl LogFiles<'_> {
         if let Some(point) = point.filter(|point| point.last_frame < last) {
             // More is stored of that source than this file begins with: it is an older copy, or went another way.
             let rest = name.open()?;
-            if let Some(lines) = lines_of_older_copy(self.deposit.originals, &point, rest)? {
+            let past = found.source.past.as_ref();
+            if let Some(lines) = lines_of_older_copy(self.deposit.originals, &point, past, rest)? {
                 return Ok(TakenUp {
                     source: found.source,
                     start: None,
                     input,
                     counts: already_stored(lines, identity.length),
+                    known: None,
                 });
             }
-            let id = identity.new_source(self.data_id, format.name());
+            let id = sources::unused(identity, history, self.data_id, format.name());
             found.source.past = history.source(id).cloned();
             found.source.id = id;
             found.stored_bytes = 0;
             found.complete = false;
+            known = None;
         } else if found.complete {
             return Ok(TakenUp {
                 counts: found.counts_when_complete(),
                 source: found.source,
                 start: None,
                 input,
+                known,
             });
         }
-        let going = identity.going_as(format.name());
-        let point = identity.stored_as(format.name());
-        let (start, input, counts) = match (point, going) {
-            (Some(point), Some(going)) if found.stored_bytes > 0 && !format.remembers() => {
-                let (mark, input) = Mark::at(point, going.clone(), input)?;
+        self.clear_left(&found.source, history)?;
+        let (start, input, counts) = match &known {
+            Some((point, going)) if found.stored_bytes > 0 && !format.remembers() => {
+                let (mark, input) = Mark::at(point, going.0.clone(), input)?;
                 let counts = already_stored(mark.lines(), mark.offset());
                 (Start::At(mark), input, counts)
             }
@@ -118,7 +140,24 @@ impl LogFiles<'_> {
             start: Some(start),
             input,
             counts,
+            known,
         })
+    }
+
+    /// Takes away originals behind all that is stored of a source, or on its way: a crash left them before their batch
+    /// was written down, and the file may have grown since, so that the next batch is another one; and where nothing was
+    /// stored yet, another source. The lock of files is held, so nobody else is about to write that batch down.
+    fn clear_left(&self, source: &OpenSource, history: &History) -> Result<(), PipelineError> {
+        let last = source.past.as_ref().map_or(0, |past| past.last_frame());
+        let originals = self.deposit.originals;
+        let begun = history.begun().filter(|begun| *begun != source.id);
+        for (id, last) in begun.map(|id| (id, 0)).chain([(source.id, last)]) {
+            let batches = originals.batches(id)?.into_iter();
+            for (first, end) in batches.filter(|(first, _)| *first > last) {
+                originals.remove(id, first, end)?;
+            }
+        }
+        Ok(())
     }
 
     /// Stores what is new in a file, to its end.
@@ -158,7 +197,7 @@ impl LogFiles<'_> {
             settings,
             lists: self.lists,
             told_to_stop: self.told_to_stop.clone(),
-            lines: Lines::of(self.deposit.ledger.entries()?),
+            lines: self.deposit.lines()?,
         })
     }
 }
@@ -189,6 +228,7 @@ pub fn damaged() -> Counts {
 fn lines_of_older_copy(
     originals: &Originals,
     point: &StoredPoint,
+    past: Option<&SourcePast>,
     mut file: Opened,
 ) -> Result<Option<u64>, PipelineError> {
     let error = |source| file.name.error(source);
@@ -196,8 +236,14 @@ fn lines_of_older_copy(
     std::io::copy(before, &mut std::io::sink()).map_err(error)?;
     let mut at = point.length;
     let mut lines = point.last_frame;
+    // Batches that a crash left without an entry are none.
+    let entered: BTreeSet<(u64, u64)> = past
+        .into_iter()
+        .flat_map(|past| &past.batches)
+        .map(|batch| (batch.first_frame, batch.last_frame))
+        .collect();
     for (first, last) in originals.batches(point.source)? {
-        if last <= point.last_frame {
+        if last <= point.last_frame || !entered.contains(&(first, last)) {
             continue;
         }
         for frame in originals.batch(point.source, first, last)? {

@@ -34,7 +34,10 @@ pub fn of_file(
 ) -> Resolved {
     let point = identity.stored_as(format);
     let id = point.map_or_else(
-        || identity.new_source(data_id, format),
+        || match kind {
+            SourceKind::LogFile => unused(identity, history, data_id, format),
+            _ => identity.new_source(data_id, format),
+        },
         |point| point.source,
     );
     let past = history.source(id).cloned();
@@ -51,6 +54,21 @@ pub fn of_file(
         stored_bytes,
         complete: ended && point.is_some_and(|point| point.length == identity.length),
     }
+}
+
+/// A name for a source of which nothing is stored. That of its content may be taken: another file began with all that
+/// this one has now, before any of it was stored, and went another way.
+pub fn unused(identity: &Identity, history: &History, data_id: &str, format: &str) -> SourceId {
+    let is_unused = |id: &SourceId| {
+        let past = history.source(*id);
+        past.is_none_or(|past| past.batches.is_empty())
+    };
+    let first = identity.new_source(data_id, format);
+    let others = (1..u32::MAX).map(|n| identity.new_source(&format!("{data_id}/{n}"), format));
+    std::iter::once(first)
+        .chain(others)
+        .find(is_unused)
+        .unwrap_or(first)
 }
 
 /// The source of a file that counts as a whole, such as a register: another content is another source.

@@ -118,6 +118,21 @@ fn a_folder_of_small_files_is_read_once_also_if_it_is_broken_off() {
     let read: u64 = batches.iter().map(|(_, batch)| batch.read).sum();
     assert_eq!(read, 5 * files);
     home.ends(0, &["store", "check"]);
+    // Again: nothing is new, and nothing is entered.
+    let before = ledger_of(&home).head().size;
+    let since = Instant::now();
+    let mut running = home.command(&arguments).spawn().unwrap();
+    let mut most = 0;
+    while running.try_wait().unwrap().is_none() {
+        most = most.max(resident(running.id()));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(running.wait().unwrap().success());
+    println!(
+        "read again in {:?}, at most {most} KB resident",
+        since.elapsed()
+    );
+    assert_eq!(ledger_of(&home).head().size, before);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod check;
 mod clients;
 mod durable;
 mod exports;
+mod follow;
 mod heard;
 mod hidden;
 mod home;

@@ -14,10 +14,10 @@ use crate::once::originals_are_what_the_ledger_says;
 const LINES: u64 = 60_000;
 
 /// A file system in memory.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mounted(at: &Path, megabytes: u64) -> Option<SmallDisk> {
+    pub(crate) fn mounted(at: &Path, megabytes: u64) -> Option<SmallDisk> {
         std::fs::create_dir_all(at).unwrap();
         let options = format!("size={megabytes}m");
         let mount = Command::new("mount")
@@ -31,7 +31,7 @@ impl SmallDisk {
         None
     }
 
-    fn grow_to(&self, megabytes: u64) {
+    pub(crate) fn grow_to(&self, megabytes: u64) {
         let options = format!("remount,size={megabytes}m");
         let grown = Command::new("mount")
             .args(["-o", &options])
@@ -149,7 +149,7 @@ fn a_part_of_the_data_folder_without_room_stops_cleanly_and_goes_on_when_there_i
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let Ok(entries) = std::fs::read_dir(from) else {
         return;
@@ -166,7 +166,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// How many bytes are free, as `df` says.
-fn room_of(folder: &Path) -> u64 {
+pub(crate) fn room_of(folder: &Path) -> u64 {
     let output = Command::new("df")
         .args(["-B1", "--output=avail"])
         .arg(folder)

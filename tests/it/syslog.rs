@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::home::{Home, nothing_may_be_left_out};
 use crate::kills::asked;
 use crate::once::{ledger_of, originals_are_what_the_ledger_says};
+use crate::room::{SmallDisk, copy, room_of};
 
 const RSYSLOGD: &str = "/usr/sbin/rsyslogd";
 
@@ -182,6 +183,63 @@ fn a_plain_sender_and_a_kill_lose_what_was_in_flight_and_no_more() {
     assert_eq!((opened, closed), (2, 1));
     home.ends(0, &["ledger", "verify"]);
     originals_are_what_the_ledger_says(&home);
+}
+
+#[test]
+fn a_sender_waits_while_the_disk_is_full_and_nothing_is_lost() {
+    let lines = 100_000;
+    let Some(home) = Home::with_engine("a full disk under a listener") else {
+        return;
+    };
+    let Some(disk) = SmallDisk::mounted(&home.path("disk"), 64) else {
+        return;
+    };
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("127.0.0.1:{}", socket.local_addr().unwrap().port());
+    let socket = inheritable(&socket);
+    let arguments = ["collect", "syslog", "--tcp", &address];
+    let message = |n: u64| format!("<134>Mar  2 10:00:00 proxy squid[7]: {}\n", line(n));
+    let listener = listen(&home, &arguments, Some(&socket));
+    let mut wire = TcpStream::connect(&address).unwrap();
+    wire.write_all(message(0).as_bytes()).unwrap();
+    drop(wire);
+    wait_until_read(&home, 1);
+    listener.ends();
+    // What is on its way goes to a disk of its own, which is filled but for a little.
+    let (here, there) = (home.data().join("spool"), home.path("disk/part"));
+    copy(&here, &there);
+    std::fs::remove_dir_all(&here).unwrap();
+    std::os::unix::fs::symlink(&there, &here).unwrap();
+    let rest = room_of(&home.path("disk")) - (8 << 10);
+    let filled = home.path("disk/filled");
+    std::fs::write(&filled, vec![0; usize::try_from(rest).unwrap()]).unwrap();
+    let listener = listen(&home, &arguments, Some(&socket));
+    let mut wire = TcpStream::connect(&address).unwrap();
+    wire.set_write_timeout(Some(Duration::from_secs(4)))
+        .unwrap();
+    let text: Vec<u8> = (1..lines).flat_map(|n| message(n).into_bytes()).collect();
+    let mut rest = text.as_slice();
+    while let Ok(sent) = wire.write(rest) {
+        rest = &rest[sent..];
+        assert!(!rest.is_empty(), "the sender did not come to feel it");
+    }
+    let batches = ledger_of(&home).batches(None).unwrap();
+    let read: u64 = batches.iter().map(|(_, batch)| batch.read).sum();
+    assert_eq!(read, 1, "nothing is said to be stored");
+    println!(
+        "the sender waits with {} of {} bytes",
+        rest.len(),
+        text.len()
+    );
+    std::fs::remove_file(&filled).unwrap();
+    disk.grow_to(200);
+    wire.set_write_timeout(None).unwrap();
+    wire.write_all(rest).unwrap();
+    drop(wire);
+    wait_until_read(&home, lines);
+    listener.ends();
+    assert_eq!(stored(&home), (lines, lines));
+    adds_up(&home);
 }
 
 /// A listener; it goes when the test does.

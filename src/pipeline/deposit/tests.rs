@@ -20,6 +20,7 @@ struct Bench {
     ledger: Ledger,
     originals: Originals,
     spool: Spool,
+    memory: Memory,
     names: Names,
 }
 
@@ -33,6 +34,7 @@ impl Bench {
             ledger: Ledger::open(&data.join("ledger"), &keys, "test.example").unwrap(),
             originals: Originals::open(data, &[3; 32]).unwrap(),
             spool: Spool::open(data, &[4; 32], spool_bytes),
+            memory: Memory::default(),
             names: Names::open(data, &[5; 32], &[6; 32]).unwrap(),
         }
     }
@@ -43,6 +45,7 @@ impl Bench {
             ledger: &self.ledger,
             originals: &self.originals,
             spool: &self.spool,
+            memory: &self.memory,
             now,
         }
     }

@@ -131,11 +131,11 @@ impl Identity {
         stored.find(|point| point.format == format)
     }
 
-    /// The digest of that prefix.
-    pub fn going_as(&self, format: &str) -> Option<&Context> {
-        let mut stored = self.stored.iter();
-        let found = stored.find(|(point, _)| point.format == format);
-        found.map(|(_, going)| &going.0)
+    /// The format in which most of this file is stored.
+    pub fn format(&self) -> Option<&str> {
+        let stored = self.stored.iter().map(|(point, _)| point);
+        let longest = stored.max_by_key(|point| point.length)?;
+        Some(&longest.format)
     }
 
     /// The name of a new source with this content, read as this format, in this data folder.

@@ -2,6 +2,8 @@
 
 /// Files in archives.
 pub mod archive;
+/// A file that was opened once.
+pub mod held;
 mod known;
 mod packed;
 /// Which files are meant.
@@ -15,7 +17,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::record::SourceId;
 
-pub use known::{Identity, StoredPoint, StoredPoints, bytes_of};
+pub use known::{Going, Identity, StoredPoint, StoredPoints, bytes_of};
 pub use packed::Torn;
 
 /// What the person named: a file, or `-` for standard input.
@@ -25,6 +27,8 @@ pub enum InputName {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// A file that was opened once, and is read from there.
+    Held(held::HeldFile),
     /// A file in an archive.
     Member(Box<archive::Member>),
     /// A sender on the network. It is read where it is listened to, and can not be opened.
@@ -61,6 +65,17 @@ impl InputName {
         }
     }
 
+    /// The same; a regular file is opened now, once, and stays that one whatever its name comes to mean.
+    pub fn held(self) -> Result<InputName, InputError> {
+        match &self {
+            InputName::File(path) if self.is_regular() => {
+                let held = held::HeldFile::open(path).map_err(|source| self.error(source))?;
+                Ok(InputName::Held(held))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Opens it; compressed input is decompressed, by its first bytes and not by its name.
     pub fn open(&self) -> Result<Opened, InputError> {
         let torn = Torn::default();
@@ -79,6 +94,7 @@ impl InputName {
             InputName::Stdin => Ok(Box::new(io::stdin())),
             InputName::Sender(_) => Err(self.error(io::ErrorKind::Unsupported.into())),
             InputName::Member(member) => member.open(torn).map_err(|source| self.error(source)),
+            InputName::Held(held) => Ok(Box::new(held.part(0, u64::MAX))),
             InputName::File(path) => {
                 let file = File::open(path).map_err(|source| self.error(source))?;
                 if file.metadata().is_ok_and(|about| about.is_dir()) {
@@ -106,6 +122,7 @@ impl InputName {
         match self {
             InputName::Stdin | InputName::Sender(_) => None,
             InputName::Member(member) => Some(member.size()),
+            InputName::Held(held) => held.about().ok().map(|about| about.len()),
             InputName::File(path) => path
                 .metadata()
                 .ok()
@@ -118,7 +135,7 @@ impl InputName {
     pub fn is_regular(&self) -> bool {
         match self {
             InputName::Stdin | InputName::Sender(_) => false,
-            InputName::Member(_) => true,
+            InputName::Member(_) | InputName::Held(_) => true,
             InputName::File(path) => path.metadata().is_ok_and(|about| about.is_file()),
         }
     }
@@ -152,6 +169,7 @@ impl std::fmt::Display for InputName {
         match self {
             InputName::Stdin => f.write_str("standard input"),
             InputName::File(path) => write!(f, "{}", path.display()),
+            InputName::Held(held) => write!(f, "{}", held.path().display()),
             InputName::Member(member) => member.fmt(f),
             InputName::Sender(name) => f.write_str(name),
         }

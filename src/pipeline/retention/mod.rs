@@ -118,24 +118,27 @@ impl Lines {
     /// As the ledger tells: what a deletion has announced counts.
     pub fn of(entries: impl Iterator<Item = Entry>) -> Lines {
         let mut lines = Lines::default();
-        for entry in entries {
-            let Act::DeletionBegun(deletion) = entry.act else {
-                continue;
-            };
-            let is_table = EVENT_TABLES
-                .iter()
-                .any(|table| table.name == deletion.table);
-            // Rejects go with their source and not by their time.
-            if is_table && deletion.table != "rejects" {
-                let lines = match deletion.fate.as_str() {
-                    "deleted" => &mut lines.rows,
-                    _ => &mut lines.content,
-                };
-                let line = lines.entry(deletion.table).or_insert(deletion.until);
-                *line = (*line).max(deletion.until);
-            }
-        }
+        entries.for_each(|entry| lines.add(entry));
         lines
+    }
+
+    /// Adds what an entry says that comes behind those before.
+    pub(super) fn add(&mut self, entry: Entry) {
+        let Act::DeletionBegun(deletion) = entry.act else {
+            return;
+        };
+        let is_table = EVENT_TABLES
+            .iter()
+            .any(|table| table.name == deletion.table);
+        // Rejects go with their source and not by their time.
+        if is_table && deletion.table != "rejects" {
+            let lines = match deletion.fate.as_str() {
+                "deleted" => &mut self.rows,
+                _ => &mut self.content,
+            };
+            let line = lines.entry(deletion.table).or_insert(deletion.until);
+            *line = (*line).max(deletion.until);
+        }
     }
 
     /// Whether a row of this table with this time was due before it came.

@@ -198,12 +198,11 @@ impl<'a, K: Known> Sender<'a, K> {
             }
             std::thread::sleep(BETWEEN_TRIES);
             // It may have been written down before the room was used up.
-            let history = self.known.files().deposit.history()?;
-            let past = history.source(self.source.id);
+            let past = self.known.files().deposit.past_of(self.source.id)?;
             if let Some(past) = past.filter(|past| past.last_frame() > before) {
                 let batch = past.batches.last();
                 self.mark = batch.map(|batch| Mark::behind(batch, &part, self.mark.as_ref()));
-                self.source.past = Some(past.clone());
+                self.source.past = Some(past);
                 return Ok(());
             }
         }
@@ -249,8 +248,7 @@ impl<'a, K: Known> Sender<'a, K> {
         )?;
         drop(names);
         if self.source.past.is_none() {
-            let history = files.deposit.history()?;
-            self.source.past = history.source(self.source.id).cloned();
+            self.source.past = files.deposit.past_of(self.source.id)?;
         }
         self.total.counts.add(&went.counts);
         self.total.left.reason.clone_from(&went.left.reason);
