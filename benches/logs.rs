@@ -1,6 +1,7 @@
-//! Lines and bytes a second of Squid's own log, and what a look-up in a million names costs.
+//! Lines and bytes a second of every format, Squid's own log step by step, and what a look-up in a million names costs.
 //!
-//! The log is made here, the same on every machine: `squid_native, 100,000 lines, seed 1`.
+//! `cargo bench --bench logs -- formats [NAME]` prints the table of formats alone. Squid's log is made here, the same on
+//! every machine: `squid_native, 100,000 lines, seed 1`.
 
 #![allow(
     clippy::expect_used,
@@ -11,7 +12,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use invigil::classify::{ListBuilder, ListIndex, ListKind, ListMeta, ListPart, PartKind};
 use invigil::logs::{
     self, Block, Fold, Framer, Framing, LogFormat, Outcome, SourceSettings, read_frame,
@@ -19,6 +20,9 @@ use invigil::logs::{
 use invigil::record::{
     AccountText, AccountToken, Event, Place, RowBinary, SourceId, Timestamp, Tokens,
 };
+
+#[path = "logs/formats.rs"]
+mod formats;
 
 /// Tokens that cost nothing, so that the bench is of the reader and the encoder.
 struct NoTokens;
@@ -78,13 +82,18 @@ fn squid_log(lines: u64) -> Vec<u8> {
     log.into_bytes()
 }
 
-fn read(format: &dyn LogFormat, bytes: &[u8], out: &mut dyn FnMut(u64, Event<'_>)) -> u64 {
-    let mut reader = format.reader(&SourceSettings {
-        zone: jiff::tz::TimeZone::UTC,
-        reference: Timestamp::default(),
+/// As most sources of this country are read.
+fn settings() -> SourceSettings {
+    SourceSettings {
+        zone: jiff::tz::TimeZone::get("Europe/London").expect("the zones are built in"),
+        reference: Timestamp::parse("2026-07-02T00:00:00Z").expect("a moment"),
         fold: Fold::Reject,
         corrections: logs::Corrections::default(),
-    });
+    }
+}
+
+fn read(format: &dyn LogFormat, bytes: &[u8], out: &mut dyn FnMut(u64, Event<'_>)) -> u64 {
+    let mut reader = format.reader(&settings());
     let mut framer = Framer::new(bytes, format.framing());
     let mut block = Block::new();
     let mut records = 0;
@@ -234,4 +243,18 @@ fn lists(c: &mut Criterion) {
 const HOSTS: u64 = 10_310;
 
 criterion_group!(benches, squid, lists);
-criterion_main!(benches);
+
+fn main() {
+    let mut words = std::env::args()
+        .skip(1)
+        .skip_while(|word| word != "formats");
+    if words.next().is_some() {
+        let part = words.find(|word| !word.starts_with("--"));
+        return formats::table(&part.unwrap_or_default());
+    }
+    if std::env::args().any(|word| word == "--bench") {
+        formats::table("");
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -15,19 +15,19 @@ use crate::logs::{self, Fold, LogFormat, SourceSettings};
 use crate::pipeline::PipelineError;
 use crate::pipeline::follow::{Choice, Following, Told as FollowTold};
 use crate::pipeline::formats;
-use crate::pipeline::ingest::{LogReading, detect};
+use crate::pipeline::ingest::{LogReading, Making, detect};
 use crate::pipeline::input::archive::{self, Found};
 use crate::pipeline::input::picked::Picked;
 use crate::pipeline::input::{InputError, InputName, Opened};
 use crate::pipeline::lane::Left;
 use crate::pipeline::lists;
 use crate::pipeline::log_files::{LogFiles, TakenUp, damaged};
-use crate::pipeline::output::{Kinds, Output, OutputFormat, Target};
+use crate::pipeline::output::{Kinds, MadeRows, Output, OutputFormat, Rows, Target};
 use crate::pipeline::retention;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::pipeline::syslog::Chosen;
-use crate::record::{Counts, Event, IgnoreReason, RejectReason, SourceId, Timestamp};
+use crate::record::{Counts, Event, IgnoreReason, Place, RejectReason, SourceId, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::{OutputArgs, add_count};
@@ -53,7 +53,7 @@ pub struct Args {
     /// Write what was rejected here, a JSON object a line: reason and place, not the line itself.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// With any --to but the store: from 2 on, one thread reads while another writes; what comes out is the same. The store has threads of its own.
+    /// With any --to but the store: from 2 on, so many threads read and one cuts and writes; what comes out is the same. The store has threads of its own.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     threads: usize,
     #[command(flatten)]
@@ -414,6 +414,32 @@ impl<'a> Formats<'a> {
 /// From this share of lines on, in hundredths, a file is taken for what it looks like without a warning.
 const MOST_LINES: u8 = 50;
 
+/// The rows that one of several reading threads makes, and those of what was rejected.
+struct PrintedRows {
+    rows: Rows<OutputTokens>,
+    rejects: Option<Rows<OutputTokens>>,
+}
+
+impl Making for PrintedRows {
+    type Made = (MadeRows, MadeRows);
+
+    fn record(&mut self, place: Place, event: &Event<'_>) -> Result<(), PipelineError> {
+        if let (Some(rejects), Event::Reject(_)) = (&mut self.rejects, event) {
+            rejects
+                .record(place, event)
+                .map_err(PipelineError::Output)?;
+        }
+        self.rows
+            .record(place, event)
+            .map_err(PipelineError::Output)
+    }
+
+    fn take(&mut self, (rows, rejects): Self::Made) -> Self::Made {
+        let rejected = self.rejects.as_mut().map(|made| made.take(rejects));
+        (self.rows.take(rows), rejected.unwrap_or_default())
+    }
+}
+
 /// Counts, and how many files could not be read.
 type Printed = (Counts, u64);
 
@@ -462,7 +488,24 @@ fn print(
         };
         let counts = match args.threads {
             1 => reading.each_record(input, source, out)?,
-            _ => reading.each_record_beside(input, source, out)?,
+            threads => {
+                let mut makers = Vec::new();
+                for _ in 0..threads {
+                    makers.push(PrintedRows {
+                        rows: output.rows(context.output_tokens(to)?),
+                        rejects: match &rejects {
+                            Some(file) => Some(file.rows(context.output_tokens(to)?)),
+                            None => None,
+                        },
+                    });
+                }
+                reading.each_made(input, source, makers, |(rows, rejected)| {
+                    if let Some(rejects) = &mut rejects {
+                        rejects.append(rejected).map_err(PipelineError::Output)?;
+                    }
+                    output.append(rows).map_err(PipelineError::Output)
+                })?
+            }
         };
         formats.tell_rejected(&input_name, format, &counts);
         total.add(&counts);

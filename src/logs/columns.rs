@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::cells::Cells;
+use super::cells::{Cells, Fields};
 
 /// Which field each column of a table holds.
 #[derive(Clone, Debug)]
@@ -70,14 +70,51 @@ fn trimmed(cell: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 
 /// Whether two names are the same but for case and what stands between their words.
 pub(super) fn same_name(column: &[u8], name: &str) -> bool {
-    let letters = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .filter(|byte| !matches!(byte, b' ' | b'_' | b'-' | b'.' | b'\r'))
-            .map(u8::to_ascii_lowercase)
-            .collect::<Vec<_>>()
-    };
-    letters(column) == letters(name.as_bytes())
+    letters(column).eq(letters(name.as_bytes()))
+}
+
+fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter()
+        .filter(|byte| !matches!(byte, b' ' | b'_' | b'-' | b'.' | b'\r'))
+        .map(u8::to_ascii_lowercase)
+}
+
+/// Whether a line may have a cell that is one of these names: cheap, asked of every line, and never wrong about one that has.
+pub(super) fn may_name<'n>(
+    line: &[u8],
+    separator: u8,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> bool {
+    if memchr::memchr(b'"', line).is_some() {
+        // A quotation mark may be doubled here, and is single in the cell.
+        return Fields::of(line, separator).any(|field| {
+            memchr::memchr(b'"', field).is_some()
+                || names.clone().any(|name| same_name(field, name))
+        });
+    }
+    let firsts = names.clone().fold(0, |firsts, name| {
+        firsts | letters(name.as_bytes()).next().map_or(0, first_as_bit)
+    });
+    let begins = memchr::memchr_iter(separator, line).map(|at| at + 1);
+    std::iter::once(0).chain(begins).any(|begin| {
+        let rest = line.get(begin..).unwrap_or_default();
+        rest.first()
+            .is_some_and(|first| first_as_bit(*first) & firsts != 0)
+            && {
+                let end = memchr::memchr(separator, rest).unwrap_or(rest.len());
+                let cell = rest.get(..end).unwrap_or_default();
+                names.clone().any(|name| same_name(cell, name))
+            }
+    })
+}
+
+/// A bit for each letter, whatever its case, and one for all digits; all bits for what may stand before the letters of a name.
+fn first_as_bit(first: u8) -> u32 {
+    match first.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => 1 << (letter - b'a'),
+        b'0'..=b'9' => 1 << 26,
+        _ => u32::MAX,
+    }
 }
 
 /// Bytes as text, borrowed where they were.
@@ -91,6 +128,26 @@ pub(super) fn cell_text(cell: Cow<'_, [u8]>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_may_be_a_heading_is_never_passed_over() {
+        let names = ["Date/Time", "acct start"];
+        for line in [
+            "x,ACCT_START",
+            "Acct-Start,x",
+            "a,\"date/time\"",
+            "a, .date/ time\r",
+            "a,_acctstart,b",
+        ] {
+            assert!(may_name(line.as_bytes(), b',', names.into_iter()), "{line}");
+        }
+        for line in ["", ",,", "a.smith,02/03/2026,Denied", "dates,acctstarts"] {
+            assert!(
+                !may_name(line.as_bytes(), b',', names.into_iter()),
+                "{line}"
+            );
+        }
+    }
 
     #[test]
     fn columns_are_found_by_any_of_their_names() {

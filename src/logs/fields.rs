@@ -89,6 +89,10 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
         [b'[', inner @ .., b']'] => inner,
         _ => bytes,
     };
+    // Most of what is no address is no address at a glance.
+    if memchr(b':', bare).is_none() {
+        return address_v4(bare).map(IpAddr::V4);
+    }
     std::str::from_utf8(bare).ok()?.parse().ok()
 }
 
@@ -195,19 +199,82 @@ pub(super) fn card(bytes: &[u8]) -> Option<Mac> {
 /// The bytes between the first `from` and the next `to` after it.
 pub(super) fn between<'a>(bytes: &'a [u8], from: &str, to: &str) -> Option<&'a [u8]> {
     let rest = after(bytes, from)?;
-    rest.get(..memchr::memmem::find(rest, to.as_bytes())?)
+    rest.get(..find(rest, to.as_bytes())?)
 }
 
 /// The bytes after the first `from`.
 pub(super) fn after<'a>(bytes: &'a [u8], from: &str) -> Option<&'a [u8]> {
-    let at = memchr::memmem::find(bytes, from.as_bytes())?;
+    let at = find(bytes, from.as_bytes())?;
     bytes.get(at + from.len()..)
 }
 
 /// Whether this stands anywhere in it.
 pub(super) fn contains(bytes: &[u8], part: &str) -> bool {
-    memchr::memmem::find(bytes, part.as_bytes()).is_some()
+    find(bytes, part.as_bytes()).is_some()
 }
+
+/// Where this stands first. Lines are short and most do not have what is looked for, so it is the rarest byte that is looked
+/// for: a searcher made for each question costs more than its search.
+pub(super) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    let mut rarest = (0, *part.first()?);
+    let mut least = commonness(rarest.1);
+    for (place, byte) in part.iter().enumerate() {
+        if least == 0 {
+            break;
+        }
+        let common = commonness(*byte);
+        if common < least {
+            (least, rarest) = (common, (place, *byte));
+        }
+    }
+    let (place, byte) = rarest;
+    let mut from = place;
+    loop {
+        let at = from + memchr(byte, bytes.get(from..)?)?;
+        let begin = at - place;
+        if bytes.get(begin..)?.starts_with(part) {
+            return Some(begin);
+        }
+        from = at + 1;
+    }
+}
+
+/// Whether a word stands anywhere in it, in letters of either case (ASCII).
+pub(super) fn contains_any_case(bytes: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else {
+        return true;
+    };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    memchr::memchr2_iter(lower, upper, bytes).any(|at| {
+        let found = bytes.get(at..).and_then(|rest| rest.get(..word.len()));
+        found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
+}
+
+/// How often a byte stands in logs, roughly: capitals and most marks seldom, small letters and blanks nearly everywhere.
+#[inline]
+fn commonness(byte: u8) -> u8 {
+    COMMON.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "made while compiling, where a place outside the table is an error"
+)]
+static COMMON: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b' ' | b'e' | b'.' | b'0'..=b'2' => 3,
+            b'a' | b'i' | b'n' | b'o' | b'r' | b's' | b't' | b':' | b'3'..=b'9' => 2,
+            b'b'..=b'y' | b'-' | b'/' | b'=' | b'"' | b',' => 1,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte)
@@ -247,7 +314,25 @@ mod tests {
         ] {
             assert_eq!(address(text.as_bytes()), text.parse().ok(), "{text}");
         }
+        assert_eq!(address(b"[10.1.2.3]"), "10.1.2.3".parse().ok());
         assert_eq!(address(b"[2001:db8::1]"), "2001:db8::1".parse().ok());
+    }
+
+    #[test]
+    fn words_are_found_where_a_searcher_finds_them() {
+        let line = b"Mar  2 10:15:00 ovpn OpenVPN[12]: AUTH_FAILED, aab aaab";
+        for part in [
+            "Mar", "OpenVPN", "aaab", "aab", "b", "AUTH_", ": ", "  2", "none", "aaabb", "x",
+        ] {
+            let known = memchr::memmem::find(line, part.as_bytes());
+            assert_eq!(find(line, part.as_bytes()), known, "{part}");
+            let shouted = part.to_ascii_uppercase();
+            let any_case = contains_any_case(line, shouted.as_bytes());
+            let lower = line.to_ascii_lowercase();
+            let wanted = part.to_ascii_lowercase();
+            let known = memchr::memmem::find(&lower, wanted.as_bytes()).is_some();
+            assert_eq!(any_case, known, "{part}");
+        }
     }
 
     #[test]

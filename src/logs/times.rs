@@ -1,5 +1,7 @@
 //! Times as logs write them, made into moments: epoch with fraction, RFC 3339, syslog without year, and calendar times without zone.
 
+use std::cell::Cell;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -48,7 +50,43 @@ pub(super) struct LocalClock {
     fold: Fold,
     /// No line was written later than this, by the source's own clock: a day after the reference.
     latest: DateTime,
+    /// Local times of which the last was one, and whose offset is the same.
+    steady: Cell<Steady>,
 }
+
+/// Local times, in seconds, that all have one offset and are far from any change of it. Empty at first.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    from: i64,
+    to: i64,
+    offset: i64,
+}
+
+impl Steady {
+    const NONE: Steady = Steady {
+        from: 0,
+        to: 0,
+        offset: 0,
+    };
+
+    /// The times around a moment that are further from the zone's changes than any two offsets are from one another, so that
+    /// none of them comes twice or not at all.
+    fn around(zone: &TimeZone, moment: jiff::Timestamp, offset: Offset) -> Self {
+        let before = zone.preceding(moment).next();
+        let after = zone.following(moment).next();
+        let offset = i64::from(offset.seconds());
+        let from = before.map_or(0, |change| change.timestamp().as_second());
+        let to = after.map_or(i64::MAX / 2, |change| change.timestamp().as_second());
+        Steady {
+            from: from.max(0) + offset + FURTHEST,
+            to: to + offset - FURTHEST,
+            offset,
+        }
+    }
+}
+
+/// Two offsets differ by less: each is at most 26 hours.
+const FURTHEST: i64 = 2 * 26 * 3600 + 1;
 
 impl LocalClock {
     pub(super) fn new(settings: &SourceSettings) -> Self {
@@ -57,13 +95,24 @@ impl LocalClock {
             zone: settings.zone.clone(),
             fold: settings.fold,
             latest: settings.zone.to_datetime(latest),
+            steady: Cell::new(Steady::NONE),
         }
     }
 
     /// A calendar time without zone. Nothing if the clocks jumped over it, or if it happened twice and nobody said which is meant.
     pub(super) fn moment(&self, local: DateTime) -> Option<Timestamp> {
+        let steady = self.steady.get();
+        let seconds = seconds_of(local);
+        if steady.from <= seconds && seconds < steady.to {
+            let micros = i64::from(local.subsec_nanosecond()) / 1_000;
+            let moment = Timestamp::from_seconds(seconds - steady.offset).plus_micros(micros);
+            return (moment <= Timestamp::MAX).then_some(moment);
+        }
         let offset = match self.zone.to_ambiguous_timestamp(local).offset() {
-            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Unambiguous { offset } => {
+                self.remember(local, offset);
+                offset
+            }
             AmbiguousOffset::Gap { .. } => return None,
             AmbiguousOffset::Fold { before, after } => match self.fold {
                 Fold::Reject => return None,
@@ -72,6 +121,15 @@ impl LocalClock {
             },
         };
         at_offset(local, offset)
+    }
+
+    /// Keeps the times around this one, so that the zone is not asked for each line.
+    fn remember(&self, local: DateTime, offset: Offset) {
+        if let Ok(moment) = offset.to_timestamp(local)
+            && moment.as_second() > 0
+        {
+            self.steady.set(Steady::around(&self.zone, moment, offset));
+        }
     }
 
     /// A calendar time at the offset that the line names, or in the source's zone.
@@ -212,6 +270,24 @@ static MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
+/// Seconds from 1970 to a calendar time, as if it were UTC.
+fn seconds_of(local: DateTime) -> i64 {
+    // Days by months from March on, so that the leap day is the last of its year.
+    let (year, month, day) = (
+        i64::from(local.year()),
+        i64::from(local.month()),
+        i64::from(local.day()),
+    );
+    let (year, month) = match month {
+        1 | 2 => (year - 1, month + 9),
+        _ => (year, month - 3),
+    };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = year * 365 + leaps + (153 * month + 2) / 5 + day - 719_469;
+    let (hour, minute) = (i64::from(local.hour()), i64::from(local.minute()));
+    ((days * 24 + hour) * 60 + minute) * 60 + i64::from(local.second())
+}
+
 pub(super) fn at_offset(local: DateTime, offset: Offset) -> Option<Timestamp> {
     let moment = Timestamp::from(offset.to_timestamp(local).ok()?);
     (moment > Timestamp::default() && moment <= Timestamp::MAX).then_some(moment)
@@ -310,6 +386,32 @@ mod tests {
         assert_eq!(read(Fold::Second), "2026-10-25T01:30:00.000000Z");
         let never = clock("2026-11-01T00:00:00Z", Fold::First).ctime(b"Sun Mar 29 01:30:00 2026");
         assert_eq!(said(never), "none");
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_zone_changes_no_moment() {
+        for zone in ["Europe/London", "Africa/Monrovia", "Pacific/Apia", "UTC"] {
+            let settings = SourceSettings {
+                zone: TimeZone::get(zone).unwrap(),
+                reference: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(),
+                fold: Fold::Reject,
+                corrections: Default::default(),
+            };
+            let going = LocalClock::new(&settings);
+            let mut local = jiff::civil::date(1969, 12, 28).at(0, 7, 1, 250_000);
+            while local.year() < 2030 {
+                let fresh = LocalClock::new(&settings).moment(local);
+                assert_eq!(going.moment(local), fresh, "{zone} {local}");
+                // Hour by hour where a change is near, else in long steps.
+                let step = match (local.month(), local.day()) {
+                    (3 | 10, 23..) | (12, 27..) | (1, 4..=9) => 3_001,
+                    _ => 40_001,
+                };
+                local = local
+                    .checked_add(jiff::SignedDuration::from_secs(step))
+                    .unwrap();
+            }
+        }
     }
 
     #[test]

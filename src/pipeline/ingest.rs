@@ -1,6 +1,6 @@
 //! A log into records: cut into blocks, read by its format, met with the lists, then printed or stored.
 //!
-//! Printing runs in one thread. Storing runs in three, joined by short channels: one reads and cuts,
+//! Printing runs in one thread, or in several abreast. Storing runs in three, joined by short channels: one reads and cuts,
 //! one reads the frames and makes rows (and has them hashed by another at the same time), one brings the batches to the store. Where batches are cut depends on the
 //! bytes alone, so the same file makes the same batches.
 //!
@@ -8,7 +8,11 @@
 //! unfinished, and read once it is whole: half a line is another line, and a line that is stored twice is counted twice.
 //! A stream does not come back, so its last line is read as it is.
 
+mod abreast;
+
 use std::io::{self, Read};
+
+pub use abreast::Making;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::digest::Context;
@@ -200,49 +204,8 @@ impl LogReading<'_> {
         reading.end(torn.is_set().then(|| framer.position()), &mut out)
     }
 
-    /// As [`LogReading::each_record`], cut into blocks by a thread of its own.
-    pub fn each_record_beside(
-        &self,
-        input: Opened,
-        source: SourceId,
-        mut out: impl FnMut(Place, &Event<'_>) -> Result<(), PipelineError>,
-    ) -> Result<Counts, PipelineError> {
-        let (mut framer, torn, name) = self.framer(input)?;
-        let (to_read, blocks) = bounded::<Block>(WAITING);
-        let mut reading = Reading::of(self, source);
-        std::thread::scope(|threads| {
-            let cutter = threads.spawn(move || {
-                loop {
-                    let mut block = Block::new();
-                    let has_more = framer.fill(&mut block).map_err(|error| name.error(error))?;
-                    // Whoever takes no more has failed, and says why.
-                    if !has_more || to_read.send(block).is_err() {
-                        return Ok::<_, InputError>(framer.position());
-                    }
-                }
-            });
-            let mut read = Ok(());
-            for block in &blocks {
-                read = reading.block(&block, &mut out);
-                if read.is_err() {
-                    break;
-                }
-            }
-            drop(blocks);
-            let position = cutter
-                .join()
-                .map_err(|_| PipelineError::Stopped("reading"))?;
-            read?;
-            let position = position?;
-            reading.end(torn.is_set().then_some(position), &mut out)
-        })
-    }
-
     /// What cuts an input into frames, whether it broke off, and its name.
-    fn framer(
-        &self,
-        input: Opened,
-    ) -> Result<(Framer<Box<dyn Read + Send>>, Torn, InputName), PipelineError> {
+    fn framer(&self, input: Opened) -> Result<(InputFramer, Torn, InputName), PipelineError> {
         let (torn, name) = (input.torn.clone(), input.name.clone());
         let (writing, input) = writing_of(input)?;
         let framer = Framer::new(input.reader, self.format.framing()).written(writing);
@@ -379,6 +342,9 @@ impl LogReading<'_> {
         }
     }
 }
+
+/// What cuts an input into frames.
+type InputFramer = Framer<Box<dyn Read + Send>>;
 
 /// A log while it is read and not stored.
 struct Reading<'a> {

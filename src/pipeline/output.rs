@@ -5,7 +5,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::record::{CsvRow, JsonRow, Place, Record, RowBinary, Table, Tokens};
+use crate::record::{CsvRow, Place, Record, Table, Tokens};
+
+mod rows;
+
+pub use rows::{MadeRows, Rows};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,19 @@ pub enum OutputFormat {
     Csv,
     /// ClickHouse's RowBinary, as the store takes it.
     RowBinary,
+}
+
+impl OutputFormat {
+    /// How its files end.
+    fn extension(self) -> &'static str {
+        match self {
+            OutputFormat::Table => "txt",
+            OutputFormat::Json => "json",
+            OutputFormat::Jsonl => "jsonl",
+            OutputFormat::Csv => "csv",
+            OutputFormat::RowBinary => "rowbinary",
+        }
+    }
 }
 
 /// Which records are written.
@@ -43,13 +60,9 @@ pub enum Target<'w> {
 
 /// Writes records as they come; nothing is kept but one record.
 pub struct Output<'w, T: Tokens> {
+    rows: Rows<T>,
     format: OutputFormat,
-    kinds: Kinds,
     target: Target<'w>,
-    tokens: T,
-    json: JsonRow,
-    csv: CsvRow,
-    binary: Vec<u8>,
     files: BTreeMap<&'static str, BufWriter<File>>,
     only: Option<&'static Table>,
     written: u64,
@@ -59,35 +72,40 @@ impl<'w, T: Tokens> Output<'w, T> {
     /// Nothing is written yet.
     pub fn new(format: OutputFormat, kinds: Kinds, target: Target<'w>, tokens: T) -> Self {
         Output {
+            rows: Rows::new(format, kinds, tokens),
             format,
-            kinds,
             target,
-            tokens,
-            json: JsonRow::default(),
-            csv: CsvRow::default(),
-            binary: Vec::new(),
             files: BTreeMap::new(),
             only: None,
             written: 0,
         }
     }
 
+    /// Makes rows for this output in another thread, with tokens of its own.
+    pub fn rows(&self, tokens: T) -> Rows<T> {
+        Rows::new(self.format, self.rows.kinds.clone(), tokens)
+    }
+
     /// Writes one record, if its kind is wanted.
     pub fn record<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
-        let table = record.table();
-        match self.kinds {
-            Kinds::One(kind) if table.kind != kind && table.name != kind => return Ok(()),
-            Kinds::Events if table.kind == "reject" => return Ok(()),
-            _ => {}
+        let used = std::mem::take(&mut self.rows.made);
+        self.rows.made = used.cleared();
+        self.rows.record(place, record)?;
+        let made = std::mem::take(&mut self.rows.made);
+        let written = self.append(&made);
+        self.rows.made = made;
+        written
+    }
+
+    /// Writes rows that were made elsewhere, as if their records came here one by one.
+    pub fn append(&mut self, made: &MadeRows) -> io::Result<()> {
+        let mut from = 0;
+        for run in &made.runs {
+            let rows = made.bytes.get(from..run.end).unwrap_or_default();
+            from = run.end;
+            self.run(run.table, rows)?;
         }
-        self.written += 1;
-        match self.format {
-            OutputFormat::Json => self.object(place, record, ("[\n", ",\n", ""), "json"),
-            OutputFormat::Jsonl => self.object(place, record, ("", "", "\n"), "jsonl"),
-            OutputFormat::Csv => self.csv(place, record),
-            OutputFormat::RowBinary => self.row_binary(place, record),
-            OutputFormat::Table => self.line(place, record),
-        }
+        Ok(())
     }
 
     /// What was written reaches the stream, for whoever watches it; a folder's files are written when they are full.
@@ -117,76 +135,36 @@ impl<'w, T: Tokens> Output<'w, T> {
         }
     }
 
-    fn object<R: Record>(
-        &mut self,
-        place: Place,
-        record: &R,
-        (first, next, after): (&str, &str, &str),
-        extension: &str,
-    ) -> io::Result<()> {
-        let named = !matches!(self.kinds, Kinds::One(_));
-        let object = self.json.object(place, record, named);
-        let alone = self.written == 1 && matches!(self.target, Target::Stream(_));
-        let (out, fresh) = stream(&mut self.target, &mut self.files, record.table(), extension)?;
-        out.write_all(if alone || fresh { first } else { next }.as_bytes())?;
-        out.write_all(object.as_bytes())?;
-        out.write_all(after.as_bytes())
-    }
-
-    fn csv<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
-        let new = self.one_kind(record.table())?;
-        let (out, fresh) = stream(&mut self.target, &mut self.files, record.table(), "csv")?;
-        let mut writer = csv::WriterBuilder::new().from_writer(out);
-        if new || fresh {
-            writer.write_record(CsvRow::heading(record.table()))?;
-        }
-        writer.write_record(self.csv.fields(place, record))?;
-        writer.flush()
-    }
-
-    fn row_binary<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
-        self.one_kind(record.table())?;
-        let mut rows = RowBinary::onto(std::mem::take(&mut self.binary), &mut self.tokens);
-        rows.row(place, record);
-        self.binary = rows.into_bytes();
-        let out = stream(
+    /// Rows of one table, with what stands before them in their stream.
+    fn run(&mut self, table: &'static Table, rows: &[u8]) -> io::Result<()> {
+        let one_stream = matches!(self.target, Target::Stream(_));
+        let is_new = match self.format {
+            OutputFormat::Csv | OutputFormat::RowBinary => self.one_kind(table)?,
+            _ => self.only.is_none_or(|only| only.name != table.name),
+        };
+        self.only = Some(table);
+        let (out, fresh) = stream(
             &mut self.target,
             &mut self.files,
-            record.table(),
-            "rowbinary",
-        )?
-        .0;
-        out.write_all(&self.binary)?;
-        self.binary.clear();
-        Ok(())
-    }
-
-    /// A line for the eye: the columns that tell most, in fixed widths so that nothing has to be kept.
-    fn line<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
-        let table = record.table();
-        let columns = columns_for_the_eye(table);
-        let other = self.only.is_none_or(|only| only.name != table.name);
-        self.only = Some(table);
-        let names = CsvRow::heading(table);
-        let fields = self.csv.fields(place, record);
-        let one_stream = matches!(self.target, Target::Stream(_));
-        let (out, fresh) = stream(&mut self.target, &mut self.files, table, "txt")?;
-        if fresh || (one_stream && other) {
-            for (name, width) in columns {
-                write!(out, "{name:<width$}  ")?;
+            table,
+            self.format.extension(),
+        )?;
+        let is_new = fresh || (one_stream && is_new);
+        match self.format {
+            OutputFormat::Json => {
+                let first = fresh || (one_stream && self.written == 0);
+                out.write_all(if first { b"[\n" } else { b",\n" })?;
             }
-            writeln!(out)?;
+            OutputFormat::Csv if is_new => {
+                let mut writer = csv::WriterBuilder::new().from_writer(&mut *out);
+                writer.write_record(CsvRow::heading(table))?;
+                writer.flush()?;
+            }
+            OutputFormat::Table if is_new => heading_for_the_eye(out, table)?,
+            _ => {}
         }
-        for (name, width) in columns {
-            let at = names.iter().position(|column| column == name);
-            let text = at.and_then(|at| fields.get(at)).map_or("", String::as_str);
-            write!(
-                out,
-                "{:<width$}  ",
-                shortened(&printable_line(text), name, *width)
-            )?;
-        }
-        writeln!(out)
+        self.written += 1;
+        out.write_all(rows)
     }
 
     /// Formats without a name in each row hold one kind a stream. Answers whether this is the first row.
@@ -195,10 +173,7 @@ impl<'w, T: Tokens> Output<'w, T> {
             return Ok(false);
         }
         match self.only {
-            None => {
-                self.only = Some(table);
-                Ok(true)
-            }
+            None => Ok(true),
             Some(only) if only.name == table.name => Ok(false),
             Some(only) => Err(io::Error::other(format!(
                 "records of two kinds ({} and {}) cannot share one file of this format: name one with --records, or a folder with -o",
@@ -257,6 +232,13 @@ fn shortened(text: &str, column: &str, width: usize) -> String {
     }
     let kept = text.chars().take(width.saturating_sub(1));
     kept.chain(['…']).collect()
+}
+
+fn heading_for_the_eye(out: &mut dyn Write, table: &Table) -> io::Result<()> {
+    for (name, width) in columns_for_the_eye(table) {
+        write!(out, "{name:<width$}  ")?;
+    }
+    writeln!(out)
 }
 
 /// The columns that tell most, with their widths.

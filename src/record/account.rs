@@ -20,7 +20,12 @@ impl AccountText {
         let local = name.split_once('@').map_or(&*name, |(local, _)| local);
         let hidden = local.trim().is_empty() || local.trim().eq_ignore_ascii_case("anonymous");
         // Gateways write the address where they have no name.
-        let address = || name.trim().parse::<IpAddr>().is_ok();
+        let bare = name.trim();
+        let like_address = bare.contains(':')
+            || bare
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let address = || like_address && bare.parse::<IpAddr>().is_ok();
         (!hidden && name != "-" && !address()).then_some(AccountText(name))
     }
 

@@ -25,13 +25,16 @@ impl Mac {
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0u8; 6];
         let mut digits = 0usize;
-        for c in text.chars() {
-            if matches!(c, ':' | '-' | '.') {
-                continue;
-            }
-            let digit = u8::try_from(c.to_digit(16)?).ok()?;
-            let byte = bytes.get_mut(digits / 2)?;
-            *byte = *byte << 4 | digit;
+        for byte in text.bytes() {
+            let digit = match byte {
+                b':' | b'-' | b'.' => continue,
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b'A'..=b'F' => byte - b'A' + 10,
+                _ => return None,
+            };
+            let place = bytes.get_mut(digits / 2)?;
+            *place = *place << 4 | digit;
             digits += 1;
         }
         (digits == 12).then_some(Mac(bytes))
@@ -40,8 +43,17 @@ impl Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        // Each row of a lease has one, so it is made without the machinery of printing.
+        let mut text = *b"00:00:00:00:00:00";
+        for (digits, byte) in text.chunks_mut(3).zip(self.0) {
+            for (digit, nibble) in digits.iter_mut().zip([byte >> 4, byte & 0x0f]) {
+                *digit = match nibble {
+                    0..=9 => b'0' + nibble,
+                    _ => b'a' + nibble - 10,
+                };
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

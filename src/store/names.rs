@@ -3,14 +3,18 @@
 //! A token is the first 16 bytes of HMAC-SHA-256 (RFC 2104) over the name without case, so the same person
 //! has the same token in every log; names that no person bears are marked in it. The table lies apart from the store; who reads it answers to the ledger.
 
+mod at_hand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use ring::hmac;
+
+use at_hand::AtHand;
 
 use super::sealed::{SealError, SealKey};
 use crate::record::{AccountText, AccountToken, Realms, Tokens};
@@ -22,8 +26,8 @@ pub struct Names {
     /// Which realms mean the same.
     realms: Realms,
     file: PathBuf,
-    /// By the name as it is written. Names are anybody's choice, so the hash has a seed of its own.
-    made: HashMap<String, AccountToken, RandomState>,
+    /// By the name as it is written.
+    made: AtHand,
     /// Those in the table, and those that are on their way into it.
     known: HashSet<AccountToken, RandomState>,
     /// On their way into the table.
@@ -75,7 +79,7 @@ impl Names {
             seal_key: SealKey::new(seal_key)?,
             realms: Realms::default(),
             file: data.join("names.sealed"),
-            made: HashMap::default(),
+            made: AtHand::default(),
             known: HashSet::default(),
             fresh: Vec::new(),
         };
@@ -184,7 +188,7 @@ impl Names {
 impl Tokens for Names {
     fn token(&mut self, account: &AccountText) -> AccountToken {
         if let Some(token) = self.made.get(account.reveal()) {
-            return *token;
+            return token;
         }
         let name = self.realms.normal(account);
         let tag = hmac::sign(&self.token_key, name.as_bytes());
@@ -199,7 +203,7 @@ impl Tokens for Names {
         if self.made.len() >= NAMES_AT_HAND {
             self.made.clear();
         }
-        self.made.insert(account.reveal().to_owned(), token);
+        self.made.insert(account.reveal(), token);
         token
     }
 }

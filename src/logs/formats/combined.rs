@@ -4,10 +4,10 @@
 //! `[host] client ident user [time] "method target HTTP/version" status bytes ["referrer" "user agent"]`. A request that was no HTTP has
 //! neither method nor path. A server's own log says nothing of a filter, so there is no action.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2};
 
 use crate::logs::envelope::Heading;
-use crate::logs::fields::{address, number, unless_dash};
+use crate::logs::fields::{address, find, number, unless_dash};
 use crate::logs::lines::{BAD_TIME, LineFormat, MISSING, OTHER, Passed, ReadLines, WRONG_SHAPE};
 use crate::logs::said::escapes::Escapes;
 use crate::logs::said::{Part, Said};
@@ -38,7 +38,7 @@ struct Parts<'a> {
 }
 
 fn split(line: &[u8]) -> Option<Parts<'_>> {
-    let open = memmem::find(line, b" [")?;
+    let open = find(line, b" [")?;
     let (before, after) = (line.get(..open)?, line.get(open + 2..)?);
     let close = memchr(b']', after)?;
     let time = after.get(..close)?;
@@ -172,7 +172,7 @@ fn put_request<'a>(said: &mut Said<'a>, request: &'a [u8]) {
     let Some((method, rest)) = at_blank(request) else {
         return;
     };
-    let target = match memmem::rfind(rest, b" HTTP/") {
+    let target = match memchr::memmem::rfind(rest, b" HTTP/") {
         Some(at) => rest.get(..at).unwrap_or_default(),
         // HTTP/0.9 names no version.
         None => rest,
@@ -184,7 +184,7 @@ fn put_request<'a>(said: &mut Said<'a>, request: &'a [u8]) {
             .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
     {
         said.put(Part::Method, method);
-        let whole = memmem::find(target, b"://").is_some_and(|at| at < 8) || method == b"CONNECT";
+        let whole = find(target, b"://").is_some_and(|at| at < 8) || method == b"CONNECT";
         let sound = crate::logs::urls::Url::split(target).is_some()
             || crate::logs::urls::Url::split_connect(target).is_some();
         if whole && sound {
@@ -204,8 +204,8 @@ fn at_blank(text: &[u8]) -> Option<(&[u8], &[u8])> {
 fn is_error(message: &[u8]) -> bool {
     let nginx = message.get(..40).unwrap_or(message);
     message.starts_with(b"[")
-        || memmem::find(nginx, b" [error] ").is_some()
-        || memmem::find(nginx, b" [warn] ").is_some()
-        || memmem::find(nginx, b" [crit] ").is_some()
-        || memmem::find(nginx, b" [notice] ").is_some()
+        || find(nginx, b" [error] ").is_some()
+        || find(nginx, b" [warn] ").is_some()
+        || find(nginx, b" [crit] ").is_some()
+        || find(nginx, b" [notice] ").is_some()
 }

@@ -3,10 +3,8 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-
 use crate::logs::envelope::Heading;
-use crate::logs::fields::{Words, address, number, text};
+use crate::logs::fields::{Words, address, contains_any_case, find, number, text};
 use crate::logs::lines::{
     BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
 };
@@ -26,7 +24,7 @@ pub(super) static MIKROTIK: LineFormat<ReadLines> = LineFormat {
     title: "MikroTik RouterOS",
     extensions: &["log"],
     is_ours: |line| {
-        let has = |part: &[u8]| memmem::find(line, part).is_some();
+        let has = |part: &[u8]| find(line, part).is_some();
         has(b" in:") && has(b" out:") && has(b" proto ") && has(b"->")
             || (has(b" deassigned ") || has(b" assigned "))
                 && (has(b" to ") || has(b" for ") || has(b" from "))
@@ -48,20 +46,18 @@ fn read<'a>(
     clock: &LocalClock,
     out: &mut dyn FnMut(Event<'a>),
 ) -> Result<(), Passed> {
-    let packet = memmem::find(line, b" proto ").filter(|_| memmem::find(line, b"->").is_some());
+    let packet = find(line, b" proto ").filter(|_| find(line, b"->").is_some());
     let time = || Heading::of(line).time(clock).ok_or(BAD_TIME);
     let event = if let Some(at) = packet {
         packet_of(line, at, time()?)?
-    } else if let Some(at) = memmem::find(line, b"assigned ") {
+    } else if let Some(at) = find(line, b"assigned ") {
         lease(line, at, time()?)?
-    } else if let Some(at) =
-        memmem::find(line, b"user ").filter(|_| memmem::find(line, b" from ").is_some())
-    {
+    } else if let Some(at) = find(line, b"user ").filter(|_| find(line, b" from ").is_some()) {
         signed_in(line.get(at + 5..).unwrap_or_default(), time()?)?
     } else {
-        let known = memmem::find(line, b",info").is_some()
-            || memmem::find(line, b",error").is_some()
-            || memmem::find(line, b",warning").is_some();
+        let known = find(line, b",info").is_some()
+            || find(line, b",error").is_some()
+            || find(line, b",warning").is_some();
         return Err(if known { OTHER } else { WRONG_SHAPE });
     };
     out(event);
@@ -72,7 +68,7 @@ fn read<'a>(
 fn packet_of<'a>(line: &'a [u8], at: usize, time: Timestamp) -> Read<'a> {
     let (before, rest) = line.split_at_checked(at).ok_or(MISSING)?;
     let protocol = Words::of(rest).nth(1).ok_or(MISSING)?;
-    let arrow = memmem::find(rest, b"->").ok_or(MISSING)?;
+    let arrow = find(rest, b"->").ok_or(MISSING)?;
     let src = rest
         .get(..arrow)
         .and_then(|head| Words::of(head).last())
@@ -84,11 +80,9 @@ fn packet_of<'a>(line: &'a [u8], at: usize, time: Timestamp) -> Read<'a> {
     let src = end(src)?;
     let dst = end(dst.strip_suffix(b",").unwrap_or(dst))?;
     let has = |words: &[&str]| {
-        words.iter().any(|word| {
-            before
-                .windows(word.len())
-                .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-        })
+        words
+            .iter()
+            .any(|word| contains_any_case(before, word.as_bytes()))
     };
     let action = if has(&["drop", "reject", "block", "deny"]) {
         Some(Action::Blocked)
@@ -105,8 +99,7 @@ fn packet_of<'a>(line: &'a [u8], at: usize, time: Timestamp) -> Read<'a> {
     flow.protocol = protocol_of(protocol.strip_suffix(b",").unwrap_or(protocol)).unwrap_or(0);
     flow.action = action;
     flow.src_packets = 1;
-    if let Some(length) =
-        memmem::find(rest, b", len ").and_then(|at| Words::of(rest.get(at + 6..)?).next())
+    if let Some(length) = find(rest, b", len ").and_then(|at| Words::of(rest.get(at + 6..)?).next())
     {
         flow.src_bytes = number(length).ok_or(RejectReason::BadNumber)?;
     }

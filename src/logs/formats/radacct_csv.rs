@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::share_of_lines;
-use crate::logs::columns::{Columns, cell_text};
+use crate::logs::columns::{Columns, cell_text, may_name};
 use crate::logs::fields::{address, card};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
@@ -160,6 +160,11 @@ fn heading(line: &[u8]) -> Option<Columns> {
     let separator = [b',', b'\t', b';']
         .into_iter()
         .find(|byte| memchr::memchr(*byte, line).is_some())?;
+    let bare = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let bare = bare.strip_prefix(b"#").unwrap_or(bare);
+    if !may_name(bare, separator, ["acctstarttime"].into_iter()) {
+        return None;
+    }
     let columns = Columns::of(line, separator, NAMES);
     let known = [0, 3, 8].iter().all(|field| columns.has(*field));
     known.then_some(columns)

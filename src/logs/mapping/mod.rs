@@ -9,7 +9,7 @@ mod values;
 use std::borrow::Cow;
 
 use super::cells::Cells;
-use super::columns::same_name;
+use super::columns::{may_name, same_name};
 use super::fields::text;
 use super::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use super::formats::share_of_lines;
@@ -303,12 +303,28 @@ impl Mapping {
         Cells::of(line, self.separator())
     }
 
+    /// How columns of times are called.
+    fn names_of_times(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.fields
+            .iter()
+            .filter(|(field, _)| matches!(field, Field::Time | Field::Date))
+            .flat_map(|(_, choices)| *choices)
+            .filter_map(|column| match column {
+                Column::Named(name) => Some(*name),
+                Column::At(_) => None,
+            })
+    }
+
     /// The columns that a heading names, if it names the time and half of what is described.
     fn heading(&self, line: &[u8]) -> Option<Columns> {
         let line = match self.shape {
             Shape::W3c => line.strip_prefix(b"#Fields:")?.trim_ascii(),
             Shape::Cells { heading: true, .. } => {
-                line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+                let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+                if !may_name(line, self.separator(), self.names_of_times()) {
+                    return None;
+                }
+                line
             }
             _ => return None,
         };

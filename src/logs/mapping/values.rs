@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::super::columns::cell_text;
-use super::super::fields::{address, card, domain, number, text};
+use super::super::fields::{address, card, domain, lower_case, number, text};
 use super::super::lines::{OTHER, Read, lease, question, sign_in};
 use super::super::stamps::{DayOrder, moment};
 use super::super::times::LocalClock;
@@ -16,7 +16,7 @@ use crate::record::{
 };
 
 /// What a line has for each field: the value, and which choice of the field's columns it is from.
-pub(super) struct Values<'a>([Option<(usize, Cow<'a, [u8]>)>; FIELDS]);
+pub(super) struct Values<'a>([Option<(u8, Cow<'a, [u8]>)>; FIELDS]);
 
 impl<'a> Values<'a> {
     pub(super) fn new() -> Self {
@@ -32,6 +32,7 @@ impl<'a> Values<'a> {
         if matches!(&*value, b"" | b"-" | b"N/A" | b"n/a" | b"null" | b"NULL") {
             return;
         }
+        let rank = u8::try_from(rank).unwrap_or(u8::MAX);
         if let Some(place) = self.0.get_mut(field)
             && place.as_ref().is_none_or(|(before, _)| rank < *before)
         {
@@ -40,7 +41,7 @@ impl<'a> Values<'a> {
     }
 
     pub(super) fn record(
-        mut self,
+        &mut self,
         mapping: &Mapping,
         order: DayOrder,
         clock: &LocalClock,
@@ -152,7 +153,7 @@ impl<'a> Values<'a> {
     /// What a filter did; the words of the records themselves need no description.
     fn action(&mut self, mapping: &Mapping) -> Option<Action> {
         let said = self.text(Field::Action);
-        Action::parse(mapping.meaning(&said).to_ascii_lowercase().as_str())
+        Action::parse(&lower_case(mapping.meaning(&said).as_bytes()))
     }
 
     fn web_hit(&mut self, mapping: &Mapping, time: Timestamp) -> Result<WebHit<'a>, RejectReason> {
@@ -173,7 +174,7 @@ impl<'a> Values<'a> {
             None => {}
         }
         if let Some(host) = self.take(Field::Host).filter(|_| hit.host.0.is_empty()) {
-            hit.host = Cow::<str>::Owned(domain(&host).into_owned()).into();
+            hit.host = domain_of(host).into();
         }
         for (field, place) in [
             (Field::Path, &mut hit.path),
@@ -187,7 +188,10 @@ impl<'a> Values<'a> {
         }
         let scheme = self.text(Field::Scheme);
         if !scheme.is_empty() {
-            hit.scheme = Cow::<str>::Owned(scheme.to_ascii_lowercase()).into();
+            hit.scheme = match scheme {
+                Cow::Borrowed(scheme) => lower_case(scheme.as_bytes()).into(),
+                Cow::Owned(scheme) => Cow::<str>::Owned(scheme.to_ascii_lowercase()).into(),
+            };
         }
         hit.client_ip = self.address(Field::ClientIp)?;
         hit.server_ip = self.address(Field::ServerIp)?;
@@ -224,7 +228,7 @@ impl<'a> Values<'a> {
             client_ip: self.address(Field::ClientIp)?,
             client_port: self.number(Field::ClientPort)?,
             server_ip: self.address(Field::ServerIp)?,
-            qname: Cow::<str>::Owned(domain(&qname).into_owned()).into(),
+            qname: domain_of(qname).into(),
             qtype: self.word(Field::Qtype),
             rcode: self.word(Field::Rcode),
             action: self.action(mapping),
@@ -303,6 +307,13 @@ impl<'a> Values<'a> {
             outside_port_first: first,
             outside_port_last: self.number(Field::OutsidePortLast)?.or(first),
         })
+    }
+}
+
+fn domain_of(name: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match name {
+        Cow::Borrowed(name) => domain(name),
+        Cow::Owned(name) => Cow::Owned(domain(&name).into_owned()),
     }
 }
 

@@ -130,7 +130,11 @@ impl<'a> Said<'a> {
     /// The value as text, with what stands for other bytes resolved.
     #[inline]
     pub(in crate::logs) fn text(&self, part: Part) -> Cow<'a, str> {
-        match self.escapes.resolve(self.bytes(part)) {
+        let bytes = self.bytes(part);
+        if bytes.is_empty() {
+            return Cow::Borrowed("");
+        }
+        match self.escapes.resolve(bytes) {
             Cow::Borrowed(bytes) => text(bytes),
             Cow::Owned(bytes) => Cow::Owned(
                 String::from_utf8(bytes)
