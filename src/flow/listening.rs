@@ -15,40 +15,55 @@ const MOST_STALE: usize = 1_024;
 /// The flows that are listened to.
 #[derive(Debug, Default)]
 pub(super) struct Listening {
-    /// Where they lie, those that began first before the others. Some are over since; and where another flow lies by now,
-    /// it is listened to as well, and may be given up in its stead.
-    order: VecDeque<u32>,
+    /// Where they lie and their first frames, those that began first before the others. Some are over since, and another
+    /// flow with another first frame lies there.
+    order: VecDeque<(u32, u64)>,
     flows: usize,
     held: usize,
     given_up: u64,
 }
 
 impl Listening {
-    /// Notes how much a flow held before a packet, and how much it holds now.
+    /// Notes how much a flow held before a packet and how much it holds now; and its first frame, before and now.
     #[inline]
-    pub(super) fn note(&mut self, index: u32, before: usize, now: usize, entries: &mut Slots) {
-        if before == now {
-            return;
+    pub(super) fn note(
+        &mut self,
+        index: u32,
+        (before, now): (usize, usize),
+        (old, first_frame): (u64, u64),
+        entries: &mut Slots,
+    ) {
+        if before != now || (now > 0 && old != first_frame) {
+            let is_listed = before > 0 && old == first_frame;
+            self.changed((index, first_frame), is_listed, before, now, entries);
         }
-        self.changed(index, before, now, entries);
     }
 
-    fn changed(&mut self, index: u32, before: usize, now: usize, entries: &mut Slots) {
+    fn changed(
+        &mut self,
+        place: (u32, u64),
+        is_listed: bool,
+        before: usize,
+        now: usize,
+        entries: &mut Slots,
+    ) {
         self.held = (self.held + now).saturating_sub(before);
-        if before == 0 {
-            self.flows += 1;
-            self.order.push_back(index);
-            if self.order.len() > 2 * self.flows + MOST_STALE {
-                self.order.retain(|index| is_heard(*index, entries));
-            }
-        } else if now == 0 {
+        self.flows += usize::from(before == 0);
+        if now == 0 {
             self.flows = self.flows.saturating_sub(1);
+        } else if !is_listed {
+            self.order.push_back(place);
+            if self.order.len() > 2 * self.flows + MOST_STALE {
+                self.order.retain(|place| is_heard(*place, entries));
+            }
         }
         while self.held > MOST_HELD {
             let Some(first) = self.order.pop_front() else {
                 return;
             };
-            if let Some(entry) = entries.get_mut(first) {
+            if let Some(entry) = entries.get_mut(first.0)
+                && entry.first_frame == first.1
+            {
                 let held = entry.held();
                 entry.give_up();
                 self.given_up += u64::from(held > 0);
@@ -66,13 +81,14 @@ impl Listening {
         }
     }
 
-    /// How many bytes are held, and how many flows were given up for that.
+    /// How many bytes are held, how many flows were given up for that, and how long the order is.
     #[cfg(test)]
-    pub(super) fn held(&self) -> (usize, u64) {
-        (self.held, self.given_up)
+    pub(super) fn held(&self) -> (usize, u64, usize) {
+        (self.held, self.given_up, self.order.len())
     }
 }
 
-fn is_heard(index: u32, entries: &Slots) -> bool {
-    entries.get(index).is_some_and(|entry| entry.held() > 0)
+fn is_heard((index, first_frame): (u32, u64), entries: &Slots) -> bool {
+    let entry = entries.get(index);
+    entry.is_some_and(|entry| entry.first_frame == first_frame && entry.held() > 0)
 }

@@ -171,6 +171,7 @@ impl Table {
         };
         let was_closed = entry.is_closed;
         let held = entry.held();
+        let first_frame = entry.first_frame;
         entry.add(from, packet, decoded, &self.options);
         for event in entry.take_events() {
             let frame = packet.number;
@@ -178,7 +179,9 @@ impl Table {
         }
         let holds = entry.held();
         let has_closed = entry.is_closed && !was_closed;
-        self.listening.note(index, held, holds, &mut self.entries);
+        let frames = (first_frame, entry.first_frame);
+        self.listening
+            .note(index, (held, holds), frames, &mut self.entries);
         if has_closed {
             self.schedule(index);
         }
@@ -336,10 +339,11 @@ impl Table {
     /// What is held at this moment.
     #[cfg(test)]
     pub(super) fn holds(&self) -> Holds {
-        let (bytes, given_up) = self.listening.held();
+        let (bytes, given_up, listed) = self.listening.held();
         Holds {
             bytes,
             given_up,
+            listed,
             flows: self.places.len(),
         }
     }
@@ -371,10 +375,11 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash.wrapping_mul(0x9e37_79b9))
 }
 
-/// What a table holds: bytes of what was said, how many flows were given up for them, and flows.
+/// What a table holds: bytes of what was said, how many flows were given up for them, how many stand in their order, and flows.
 #[cfg(test)]
 pub(super) struct Holds {
     pub(super) bytes: usize,
     pub(super) given_up: u64,
+    pub(super) listed: usize,
     pub(super) flows: usize,
 }
