@@ -77,7 +77,10 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
     let user = user.filter(|user| card(user).is_none());
     let session = value(&["Acct-Session-Id"]).or(between(attributes, "audit-session-id=", ","));
     Ok(Event::SignIn(SignIn {
-        account_token: user.map(text).and_then(AccountText::new),
+        // ISE doubles a backslash when it writes it.
+        account_token: user
+            .map(|user| text(user).replace("\\\\", "\\"))
+            .and_then(AccountText::new),
         ip: ip.filter(|ip| !ip.is_unspecified()),
         mac: value(&["Calling-Station-ID", "Calling-Station-Id"]).and_then(card),
         session: text(session.unwrap_or_default()).into(),

@@ -7,7 +7,8 @@
 use std::net::IpAddr;
 
 use super::share_of_lines;
-use crate::logs::fields::{Words, number, percent_decoded, text, unless_dash};
+use crate::logs::envelope::Heading;
+use crate::logs::fields::{Words, contains, number, percent_decoded, text, unless_dash};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
 use crate::logs::squid::{action, client_ip, peer_of, put_url};
@@ -33,7 +34,7 @@ impl LogFormat for SquidNative {
     }
 
     fn likeness(&self, sample: &[&[u8]]) -> u8 {
-        share_of_lines(sample, |line| read_line(line).is_ok())
+        share_of_lines(sample, |line| read_either(line).is_ok())
     }
 
     fn reader(&self, _settings: &SourceSettings) -> Box<dyn LineReader> {
@@ -43,7 +44,7 @@ impl LogFormat for SquidNative {
 
 impl LineReader for Reader {
     fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
-        match read_line(frame.bytes) {
+        match read_either(frame.bytes) {
             Ok(hit) => {
                 out(Event::WebHit(hit));
                 Outcome::Records
@@ -51,6 +52,17 @@ impl LineReader for Reader {
             Err(reason) => Outcome::Rejected(reason),
         }
     }
+}
+
+/// A line as it stands in the file, or behind the heading of syslog if Squid wrote it there.
+fn read_either(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
+    read_line(line).or_else(|reason| {
+        let heading = Heading::of(line);
+        match contains(heading.program, "squid") {
+            true => read_line(heading.message),
+            false => Err(reason),
+        }
+    })
 }
 
 pub(in crate::logs) fn read_line(line: &[u8]) -> Result<WebHit<'_>, RejectReason> {
