@@ -16,7 +16,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use invigil::capture::{CaptureFile, Step};
-use invigil::flow::{Meter, MeterOptions};
+use invigil::flow::{Meter, MeterOptions, MeteredFlow};
 
 /// The fixtures that are repeated; all are Ethernet.
 const FIXTURES: [&str; 6] = [
@@ -87,7 +87,7 @@ fn meter(capture: &[u8], applications: bool) -> usize {
         ..MeterOptions::default()
     };
     let mut meter = Meter::new(options);
-    let (mut out, mut flows) = (Vec::new(), 0);
+    let (mut out, mut flows) = (Vec::<MeteredFlow>::new(), 0);
     read(capture, |packet| {
         black_box(meter.packet(packet, &mut out));
         flows += out.len();

@@ -52,6 +52,16 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// What is known of the logs that are read.
     pub logs: LogsConfig,
+    /// What is known of accounts.
+    pub accounts: AccountsConfig,
+}
+
+/// What is known of accounts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountsConfig {
+    /// Groups of names of one realm each; the empty name stands for accounts that are written without a realm.
+    pub same_realms: Vec<Vec<String>>,
 }
 
 /// What is known of the logs that are read.
@@ -266,6 +276,12 @@ pub struct DetectConfig {
     pub known_vpn_peers: Vec<String>,
     /// Networks at the far ends of registered backups.
     pub known_backup_peers: Vec<String>,
+    /// Networks of the resolvers that establishments are to ask.
+    pub known_resolvers: Vec<String>,
+    /// Networks of the provider's own proxies.
+    pub known_proxies: Vec<String>,
+    /// Networks at the far ends of remote support and of servers that staff look after.
+    pub known_support_peers: Vec<String>,
 }
 
 /// Reports that go out on schedule.

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::classic::Classic;
 use super::next_generation::NextGeneration;
-use super::window::Window;
+use super::window::{Chunks, Window};
 use super::{CaptureError, Step};
 use crate::record::{Packet, RejectReason, Timestamp};
 
@@ -69,6 +69,12 @@ impl CaptureFile {
             frames: 0,
             ended: false,
         })
+    }
+
+    /// From now on another thread reads: what it reads comes through `chunks`. Gives what it is to read from; none where
+    /// another reads already.
+    pub fn read_through(&mut self, chunks: Box<dyn Chunks>) -> Option<Box<dyn Read + Send>> {
+        self.window.read_through(chunks)
     }
 
     /// The next frame or damage; `None` at the end.

@@ -20,6 +20,7 @@ mod tests;
 pub use device::{Device, DeviceOptions, Drops, Look};
 pub use file::CaptureFile;
 pub use filter::Filter;
+pub use window::{Chunk, Chunks};
 pub use writer::{Interface, Writer, WriterOptions, with_word};
 
 use crate::record::{Packet, RejectReason, Timestamp};

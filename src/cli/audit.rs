@@ -26,9 +26,12 @@ pub struct Args {
     /// Only findings of this establishment.
     #[arg(long, value_name = "NAME")]
     establishment: Option<String>,
-    /// Only this rule; may be given several times. The rules: category_hit, vpn_tunnel, sustained_high_volume, misuse_rising.
+    /// Only this rule; may be given several times. See --list-rules.
     #[arg(long = "rule", value_name = "ID")]
     rules: Vec<String>,
+    /// List the rules, with what each means, its policy and what is known to raise it wrongly, and do nothing else.
+    #[arg(long)]
+    list_rules: bool,
     /// The far end of an establishment's own site-to-site tunnel; may be given several times.
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     known_vpn_peer: Vec<Network>,
@@ -43,6 +46,9 @@ fn network(text: &str) -> Result<Network, String> {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if args.list_rules {
+        return list_rules(context);
+    }
     let now = clock::now();
     let until = args.until.unwrap_or(now);
     let since = args.since.unwrap_or(until.plus_seconds(-7 * 86_400));
@@ -67,6 +73,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         &known.known_backup_peers,
         &args.known_backup_peer,
     )?;
+    settings.known_resolvers = peers("known_resolvers", &known.known_resolvers, &[])?;
+    settings.known_proxies = peers("known_proxies", &known.known_proxies, &[])?;
+    settings.known_support_peers = peers("known_support_peers", &known.known_support_peers, &[])?;
     known_rules(&args.rules)?;
     let store = context.store()?;
     known_establishment(&store, args.establishment.as_deref())?;
@@ -106,6 +115,35 @@ fn peers(key: &str, configured: &[String], named: &[Network]) -> anyhow::Result<
         peers.push(network);
     }
     Ok(peers)
+}
+
+/// What each rule says of itself.
+fn list_rules(context: &Context) -> anyhow::Result<Exit> {
+    let headings: Vec<_> = RULES.iter().map(|rule| rule.heading()).collect();
+    if context.json {
+        let all = headings.iter().map(|heading| {
+            serde_json::json!({
+                "rule": heading.id, "title": heading.title, "severity": heading.severity.as_str(),
+                "means": heading.means, "told": heading.told, "window": heading.window,
+                "policy": heading.policy, "why": heading.why, "false_alarms": heading.false_alarms,
+            })
+        });
+        context.print_json(&all.collect::<Vec<_>>().into())?;
+        return Ok(Exit::Done);
+    }
+    for heading in headings {
+        context.print_line(format_args!(
+            "{}  ({}; {})\n  {}\n  {}\n  policy: {}\n  false alarms: {}",
+            heading.id,
+            heading.severity.as_str(),
+            heading.window,
+            heading.title,
+            heading.means,
+            heading.policy,
+            heading.false_alarms,
+        ))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn known_rules(named: &[String]) -> anyhow::Result<()> {

@@ -12,9 +12,8 @@ use crate::flow::MeterOptions;
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::pipeline::PipelineError;
-use crate::pipeline::capture::{
-    CaptureCounts, Packets, StoredCapture, each_record, each_record_beside, open_file,
-};
+use crate::pipeline::beside::each_record_beside;
+use crate::pipeline::capture::{CaptureCounts, Packets, StoredCapture, each_record, open_file};
 use crate::pipeline::deposit::OpenSource;
 use crate::pipeline::input::{Identity, InputName};
 use crate::pipeline::lane::Left;
@@ -51,7 +50,7 @@ pub struct Args {
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
     no_applications: bool,
-    /// With any --to but the store: from 2 on, one thread reads while another writes; what comes out is the same. The store has threads of its own.
+    /// With any --to but the store: with 2, one thread meters while another reads and writes; with 3 or more, each has its own; what comes out is the same. The store has threads of its own.
     #[arg(long, conflicts_with = "interface", value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     threads: usize,
     #[command(flatten)]
@@ -142,7 +141,7 @@ fn print(
         let (packets, lists) = (&mut packets, &lists);
         let counts = match args.threads {
             1 => each_record(packets, &name, source, options, lists, out)?,
-            _ => each_record_beside(packets, &name, source, options, lists, out)?,
+            threads => each_record_beside(packets, threads, &name, source, options, lists, out)?,
         };
         total.add(&counts);
     }

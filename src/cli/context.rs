@@ -16,7 +16,7 @@ use crate::pipeline::deposit::Deposit;
 use crate::pipeline::door::Door;
 use crate::pipeline::lane::Left;
 use crate::pipeline::output::{OutputFormat, printable, printable_line};
-use crate::record::{AccountText, AccountToken, Tokens};
+use crate::record::{AccountText, AccountToken, Realms, Tokens};
 use crate::store::names::Names;
 use crate::store::originals::Originals;
 use crate::store::spool::Spool;
@@ -119,11 +119,13 @@ impl Context {
     /// Tokens of accounts, and the table back to names.
     pub fn names(&self) -> anyhow::Result<Names> {
         let keys = self.keys()?;
-        Ok(Names::open(
+        let realms = Realms::new(&self.config.accounts.same_realms)?;
+        let names = Names::open(
             &self.places.data,
             &keys.key(Purpose::Tokens),
             &keys.key(Purpose::Names),
-        )?)
+        )?;
+        Ok(names.with_realms(realms))
     }
 
     /// Keys, store, ledger and originals together: what is needed to store and to judge.

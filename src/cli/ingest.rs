@@ -23,7 +23,7 @@ use crate::pipeline::retention;
 use crate::pipeline::sources;
 use crate::pipeline::stop::{self, Told};
 use crate::pipeline::syslog::Chosen;
-use crate::record::{Counts, Event, Place, SourceId, Timestamp};
+use crate::record::{Counts, Event, IgnoreReason, Place, RejectReason, SourceId, Timestamp};
 
 use super::context::{Context, Exit, OutputTokens};
 use super::output_args::{OutputArgs, add_count};
@@ -221,9 +221,47 @@ impl<'a> Formats<'a> {
                 None => String::new(),
             };
             let lines = logs::SAMPLE_LINES;
-            self.context.tell(format!(
+            let text = format!(
                 "{name} is read as {}: {share} % of its first lines ({lines} at most) are{next}",
                 format.name()
+            );
+            if *share < MOST_LINES {
+                self.context.warn(format!(
+                    "WARNING: {text}; most of its lines are of no format that is known or of several: what can not be read as {} is rejected and counted, and may be read again with another --format",
+                    format.name()
+                ));
+            } else {
+                self.context.tell(text);
+            }
+        }
+    }
+
+    /// Says so where most lines of a file could not be read, however its format was chosen: it is likely not of that format.
+    fn tell_rejected(&self, name: &str, format: &dyn LogFormat, counts: &Counts) {
+        let other = counts.reasons.get(IgnoreReason::OtherMessage.as_str());
+        if counts.stored == 0 && other.is_some_and(|other| *other > counts.read / 2) {
+            self.context.warn(format!(
+                "WARNING: of {} lines of {name} none is a record of {}: is it of that format? See `invigil ingest --list-formats` and --format",
+                counts.read,
+                format.name()
+            ));
+        }
+        if counts.rejected > counts.read / 2 {
+            let rejected = |word: &str| RejectReason::parse(word).is_some();
+            let mut reasons: Vec<_> = counts.reasons.iter().collect();
+            reasons.retain(|(word, _)| rejected(word));
+            reasons.sort_by_key(|(word, count)| (std::cmp::Reverse(**count), **word));
+            let reasons: Vec<String> = reasons
+                .iter()
+                .take(3)
+                .map(|(word, count)| format!("{word} {count}"))
+                .collect();
+            self.context.warn(format!(
+                "WARNING: {} of {} lines of {name} could not be read as {} ({}): is it of that format? See `invigil ingest --list-formats` and --format",
+                counts.rejected,
+                counts.read,
+                format.name(),
+                reasons.join(", ")
             ));
         }
     }
@@ -385,6 +423,9 @@ impl Making for PrintedRows {
     }
 }
 
+/// From this share of lines on, in hundredths, a file is taken for what it looks like without a warning.
+const MOST_LINES: u8 = 50;
+
 /// Counts, and how many files could not be read.
 type Printed = (Counts, u64);
 
@@ -410,6 +451,7 @@ fn print(
             return Ok(());
         };
         let source = name.passing_source()?;
+        let input_name = name.to_string();
         let progress = Progress::of(context, &name);
         let settings = formats.settings(&name)?;
         let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
@@ -451,6 +493,7 @@ fn print(
                 })?
             }
         };
+        formats.tell_rejected(&input_name, format, &counts);
         total.add(&counts);
         Ok(())
     })?;
@@ -501,6 +544,7 @@ fn store(
             None
         };
         let progress = Progress::of(context, &name);
+        let input_name = name.to_string();
         let settings = formats.settings(&name)?;
         let Some((format, input)) = formats.choose(progress.open(&name)?)? else {
             return Ok(());
@@ -511,6 +555,7 @@ fn store(
             TakenUp::of_stream(SourceId(keys::random()?), format, input)
         };
         let (counts, left) = files.store(taken, format, &settings, &mut names)?;
+        formats.tell_rejected(&input_name, format, &counts);
         total.0.add(&counts);
         total.1.add(left);
         Ok(())

@@ -4,6 +4,7 @@
 //! judgement, and one line in [`RULES`]. Each event is attributed at its own moment before anything is
 //! counted, so that no sum spans two people. The same rows give the same findings with the same names.
 
+mod counted;
 mod heading;
 mod identify;
 mod make;
@@ -12,6 +13,7 @@ mod rule;
 mod rules;
 mod run;
 mod sight;
+mod traffic;
 
 pub use heading::Heading;
 pub use identify::identification;

@@ -17,6 +17,7 @@ pub(super) fn row_ref(
     let table = match table {
         "flows" => "flows",
         "web_hits" => "web_hits",
+        "sign_ins" => "sign_ins",
         _ => "dns_queries",
     };
     let source = SourceId::parse(source).ok_or(DetectError::Row(table))?;

@@ -57,6 +57,12 @@ pub struct DetectSettings {
     pub vpn_categories: Vec<String>,
     /// Far ends of registered backups.
     pub known_backup_peers: Vec<Network>,
+    /// Resolvers that establishments are to ask, and those that the provider's own resolvers are.
+    pub known_resolvers: Vec<Network>,
+    /// Proxies of the provider, such as the filter's.
+    pub known_proxies: Vec<Network>,
+    /// Far ends of remote support and of servers that staff look after.
+    pub known_support_peers: Vec<Network>,
     /// From which part of a link on a use is high, in percent.
     pub volume_percent: u64,
     /// For how long it must be high, in minutes.
@@ -76,6 +82,9 @@ impl DetectSettings {
             known_vpn_peers: Vec::new(),
             vpn_categories: vec!["vpn".to_owned()],
             known_backup_peers: Vec::new(),
+            known_resolvers: Vec::new(),
+            known_proxies: Vec::new(),
+            known_support_peers: Vec::new(),
             volume_percent: 30,
             volume_minutes: 15,
             volume_bits_per_second: 50_000_000,

@@ -62,6 +62,7 @@ pub fn audit(
     if let Some(unknown) = asked.rules.iter().find(|id| rule(id).is_none()) {
         return Err(DetectError::NoRule(unknown.clone()));
     }
+    let store = &store.in_background();
     let case = Case {
         store,
         since: asked.since,

@@ -182,6 +182,9 @@ fn settings() -> DetectSettings {
     DetectSettings {
         known_vpn_peers: vec![Network::parse("192.0.2.1").unwrap()],
         known_backup_peers: vec![Network::parse("192.0.2.9").unwrap()],
+        known_resolvers: vec![Network::parse("192.0.2.53").unwrap()],
+        known_proxies: vec![Network::parse("192.0.2.80").unwrap()],
+        known_support_peers: vec![Network::parse("192.0.2.22").unwrap()],
         ..DetectSettings::new(zone, AttributeSettings::default())
     }
 }

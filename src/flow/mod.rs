@@ -11,6 +11,7 @@ mod entry;
 pub mod export;
 mod fragments;
 mod key;
+mod listening;
 mod slots;
 mod stream;
 mod table;
@@ -21,7 +22,7 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
-use crate::record::{Flow, IgnoreReason, Packet, RejectReason, Timestamp};
+use crate::record::{EndReason, Flow, IgnoreReason, Packet, RejectReason, Timestamp};
 pub use applications::HeardEvent;
 use decode::Refusal;
 use fragments::{Fragments, Placement};
@@ -72,6 +73,19 @@ pub struct MeteredFlow {
     pub flow: Flow,
 }
 
+/// A flow that is over and of which no record was made yet: that is a good part of the work, and can be done elsewhere.
+#[derive(Debug)]
+pub struct EndedFlow {
+    entry: entry::Entry,
+    reason: EndReason,
+}
+
+impl From<EndedFlow> for MeteredFlow {
+    fn from(ended: EndedFlow) -> Self {
+        ended.entry.finish(ended.reason)
+    }
+}
+
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -104,7 +118,7 @@ impl Meter {
     /// Counts a packet to its flow. Flows that are over by now are added to `out`, ordered by the second in which
     /// they ended and by their first frame.
     #[inline]
-    pub fn packet(&mut self, packet: &Packet<'_>, out: &mut Vec<MeteredFlow>) -> Fate {
+    pub fn packet<F: From<EndedFlow>>(&mut self, packet: &Packet<'_>, out: &mut Vec<F>) -> Fate {
         let mut decoded = match decode::decode(packet) {
             Ok(decoded) => decoded,
             Err(Refusal::Rejected(reason)) => return Fate::Rejected(reason),
@@ -130,7 +144,7 @@ impl Meter {
 
     /// Lets time go on to this moment without a frame: flows that are over by now are added to `out`. Fragments wait for
     /// the next frame, as they do where none says that time went on.
-    pub fn tick(&mut self, time: Timestamp, out: &mut Vec<MeteredFlow>) {
+    pub fn tick<F: From<EndedFlow>>(&mut self, time: Timestamp, out: &mut Vec<F>) {
         self.table.tick(time, out);
     }
 
@@ -146,13 +160,13 @@ impl Meter {
     }
 
     /// Ends all flows that are still under way.
-    pub fn finish(&mut self, out: &mut Vec<MeteredFlow>) {
+    pub fn finish<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) {
         while self.finish_some(out) {}
     }
 
     /// Ends flows that are still under way and gives out a bounded number of them, in the order of [`Meter::finish`];
     /// whether there are more. No packet may come in between.
-    pub fn finish_some(&mut self, out: &mut Vec<MeteredFlow>) -> bool {
+    pub fn finish_some<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) -> bool {
         for piece in self.fragments.finish() {
             self.table
                 .add(&piece.packet, &piece.decoded, piece.is_portless, out);

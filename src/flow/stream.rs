@@ -8,12 +8,17 @@ const MOST_EARLY: usize = 16;
 /// What one end said first.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// The number of the next byte, once the first is known.
-    next: Option<u32>,
     said: Vec<u8>,
-    early: Vec<(u32, Vec<u8>)>,
+    /// Segments that came too early, where there are any.
+    early: Option<Box<Early>>,
+    /// The number of the next byte, once the first is known.
+    next: u32,
+    has_begun: bool,
     is_full: bool,
 }
+
+/// Segments with their sequence numbers.
+type Early = Vec<(u32, Vec<u8>)>;
 
 impl Stream {
     /// Adds a segment. `start` is the number of the first byte of all, if the handshake was seen.
@@ -21,25 +26,29 @@ impl Stream {
         if self.is_full || bytes.is_empty() {
             return;
         }
-        let next = *self.next.get_or_insert(start.unwrap_or(sequence));
-        if !self.append(next, sequence, bytes) {
-            if self.early.len() < MOST_EARLY {
-                self.early.push((sequence, bytes.to_vec()));
+        if !self.has_begun {
+            self.has_begun = true;
+            self.next = start.unwrap_or(sequence);
+        }
+        if !self.append(sequence, bytes) {
+            let early = self.early.get_or_insert_default();
+            if early.len() < MOST_EARLY {
+                early.push((sequence, bytes.to_vec()));
             }
             return;
         }
         // One that came early may fit now, and then another.
-        let mut tries = self.early.len();
-        while tries > 0 {
-            tries -= 1;
-            let Some(next) = self.next else { return };
-            let fitting = self
-                .early
+        while let Some(early) = &mut self.early {
+            let next = self.next;
+            let fitting = early
                 .iter()
                 .position(|(sequence, _)| !is_after(*sequence, next));
             let Some(at) = fitting else { return };
-            let (sequence, bytes) = self.early.swap_remove(at);
-            self.append(next, sequence, &bytes);
+            let (sequence, bytes) = early.swap_remove(at);
+            if early.is_empty() {
+                self.early = None;
+            }
+            self.append(sequence, &bytes);
         }
     }
 
@@ -48,13 +57,28 @@ impl Stream {
         &self.said
     }
 
+    /// Keeps no more, and not what was said.
+    pub(super) fn close(&mut self) {
+        self.said = Vec::new();
+        self.early = None;
+        self.is_full = true;
+    }
+
+    /// How many bytes it holds.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        let early = self.early.iter().flat_map(|early| early.iter());
+        self.said.capacity() + early.map(|(_, bytes)| bytes.capacity() + 32).sum::<usize>()
+    }
+
     /// Whether no more is kept.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
     }
 
     /// Appends what is new of a segment; false if it begins beyond the next byte.
-    fn append(&mut self, next: u32, sequence: u32, bytes: &[u8]) -> bool {
+    fn append(&mut self, sequence: u32, bytes: &[u8]) -> bool {
+        let next = self.next;
         if is_after(sequence, next) {
             return false;
         }
@@ -65,7 +89,7 @@ impl Stream {
         self.said.extend_from_slice(kept);
         self.is_full = self.said.len() >= LONGEST;
         let moved = u32::try_from(new.len()).unwrap_or(u32::MAX);
-        self.next = Some(next.wrapping_add(moved));
+        self.next = next.wrapping_add(moved);
         true
     }
 }

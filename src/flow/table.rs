@@ -12,9 +12,10 @@ use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
 use super::entry::Entry;
 use super::key::{End, Key};
+use super::listening::Listening;
 use super::slots::Slots;
 use super::wheel::{Turn, Wheel};
-use super::{MeterOptions, MeteredFlow};
+use super::{EndedFlow, MeterOptions};
 use crate::record::{EndReason, Packet, Timestamp};
 
 /// How long a connection that has ended still takes in its last packets, in microseconds.
@@ -37,9 +38,10 @@ pub(super) struct Table {
     hasher: FixedState,
     places: HashTable<At>,
     entries: Slots,
-    tickets: u64,
+    tickets: u32,
     wheel: Wheel,
-    ended: Vec<MeteredFlow>,
+    listening: Listening,
+    ended: Vec<EndedFlow>,
     evicted: u64,
     heard: Vec<HeardEvent>,
     /// While the last flows are ended: the places of those that are left.
@@ -55,6 +57,7 @@ impl Table {
             entries: Slots::default(),
             tickets: 0,
             wheel: Wheel::new(),
+            listening: Listening::default(),
             ended: Vec::new(),
             evicted: 0,
             heard: Vec::new(),
@@ -74,7 +77,7 @@ impl Table {
 
     /// Lets time go on to this moment and gives out what ended on the way.
     #[inline]
-    pub(super) fn tick(&mut self, time: Timestamp, out: &mut Vec<MeteredFlow>) {
+    pub(super) fn tick<F: From<EndedFlow>>(&mut self, time: Timestamp, out: &mut Vec<F>) {
         let second = time.seconds();
         if second > self.wheel.now() {
             self.tick_to(second, out);
@@ -82,7 +85,7 @@ impl Table {
     }
 
     #[cold]
-    fn tick_to(&mut self, second: i64, out: &mut Vec<MeteredFlow>) {
+    fn tick_to<F: From<EndedFlow>>(&mut self, second: i64, out: &mut Vec<F>) {
         self.wheel.begin(second);
         self.give_out(out);
         while let Some(turns) = self.wheel.advance(second) {
@@ -133,12 +136,12 @@ impl Table {
 
     /// Counts a packet to its flow, which may be a new one.
     #[inline]
-    pub(super) fn add(
+    pub(super) fn add<F: From<EndedFlow>>(
         &mut self,
         packet: &Packet<'_>,
         decoded: &Decoded<'_>,
         is_portless: bool,
-        out: &mut Vec<MeteredFlow>,
+        out: &mut Vec<F>,
     ) {
         let (mut key, from) = Key::of(decoded);
         if self.options.apart_by_vlan {
@@ -167,12 +170,16 @@ impl Table {
             return;
         };
         let was_closed = entry.is_closed;
+        let held = entry.held();
         entry.add(from, packet, decoded, &self.options);
         for event in entry.take_events() {
             let frame = packet.number;
             self.heard.push(HeardEvent { frame, event });
         }
-        if entry.is_closed && !was_closed {
+        let holds = entry.held();
+        let has_closed = entry.is_closed && !was_closed;
+        self.listening.note(index, held, holds, &mut self.entries);
+        if has_closed {
             self.schedule(index);
         }
         if self.ended.len() >= MOST_ENDED {
@@ -222,11 +229,15 @@ impl Table {
             next.continue_from(entry);
         }
         let earlier = std::mem::replace(entry, next);
-        self.ended.push(earlier.finish(reason));
+        self.listening.over(earlier.held());
+        self.ended.push(EndedFlow {
+            entry: earlier,
+            reason,
+        });
         self.schedule(index);
     }
 
-    fn begin(&mut self, hash: u32, entry: Entry, out: &mut Vec<MeteredFlow>) -> u32 {
+    fn begin<F: From<EndedFlow>>(&mut self, hash: u32, entry: Entry, out: &mut Vec<F>) -> u32 {
         while self.places.len() >= self.options.max_flows.max(1) && self.evict() {
             if self.ended.len() >= MOST_ENDED {
                 self.give_out(out);
@@ -245,7 +256,7 @@ impl Table {
             return;
         };
         let due = self.due(entry);
-        self.tickets += 1;
+        self.tickets = self.tickets.wrapping_add(1);
         let ticket = self.tickets;
         if let Some(entry) = self.entries.get_mut(index) {
             entry.ticket = ticket;
@@ -255,7 +266,7 @@ impl Table {
 
     fn place(&mut self, turn: Turn, due: i64) {
         if let Some(entry) = self.entries.get_mut(turn.index) {
-            entry.placed_for = due;
+            entry.placed_for = cut(due);
         }
         self.wheel.put(due, turn);
     }
@@ -267,7 +278,7 @@ impl Table {
                 continue;
             };
             let due = self.due(entry);
-            if due == entry.placed_for {
+            if cut(due) == entry.placed_for {
                 self.remove(turn.index, EndReason::Resources);
                 self.evicted += 1;
                 return true;
@@ -286,13 +297,14 @@ impl Table {
         if let Ok(found) = self.places.find_entry(hash, |at| at.index == index) {
             found.remove();
         }
-        self.ended.push(entry.finish(reason));
+        self.listening.over(entry.held());
+        self.ended.push(EndedFlow { entry, reason });
     }
 
     /// Ends flows that are still under way, those that began first before the others, and gives out a bounded
     /// number of them; false once none is left. A record is several times as large as what is counted of its flow,
     /// so all of them are never there at once.
-    pub(super) fn finish_some(&mut self, out: &mut Vec<MeteredFlow>) -> bool {
+    pub(super) fn finish_some<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) -> bool {
         if self.last.is_none() {
             self.give_out(out);
             self.places = HashTable::new();
@@ -311,7 +323,7 @@ impl Table {
             } else {
                 EndReason::Forced
             };
-            out.push(entry.finish(reason));
+            out.push(EndedFlow { entry, reason }.into());
         }
         let is_more = last.len() > 0;
         if !is_more {
@@ -321,13 +333,24 @@ impl Table {
         is_more
     }
 
-    fn give_out(&mut self, out: &mut Vec<MeteredFlow>) {
-        let first_frame = |ended: &MeteredFlow| ended.first_frame;
+    /// What is held at this moment.
+    #[cfg(test)]
+    pub(super) fn holds(&self) -> Holds {
+        let (bytes, given_up) = self.listening.held();
+        Holds {
+            bytes,
+            given_up,
+            flows: self.places.len(),
+        }
+    }
+
+    fn give_out<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) {
+        let first_frame = |ended: &EndedFlow| ended.entry.first_frame;
         if !self.ended.is_sorted_by_key(first_frame) {
             // Records are long: their order is found first, and each is moved once.
             self.ended.sort_by_cached_key(first_frame);
         }
-        out.append(&mut self.ended);
+        out.extend(self.ended.drain(..).map(F::from));
     }
 
     /// Half of the hash, which is enough to find by.
@@ -337,8 +360,21 @@ impl Table {
     }
 }
 
+/// A second without its upper half.
+fn cut(second: i64) -> u32 {
+    u32::try_from(second & 0xffff_ffff).unwrap_or_default()
+}
+
 /// The hash that the table of places takes: it looks at the uppermost bits and at the lowest.
 #[inline]
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash.wrapping_mul(0x9e37_79b9))
+}
+
+/// What a table holds: bytes of what was said, how many flows were given up for them, and flows.
+#[cfg(test)]
+pub(super) struct Holds {
+    pub(super) bytes: usize,
+    pub(super) given_up: u64,
+    pub(super) flows: usize,
 }

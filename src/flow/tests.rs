@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::decode::decode;
 use super::key::Key;
+use super::listening::MOST_HELD;
 use super::{Fate, HeardEvent, Meter, MeterOptions, MeteredFlow};
 use crate::capture::{CaptureFile, Step};
 use crate::record::{Counts, EndReason, JsonRow, Packet, Place, RejectReason, SourceId, Timestamp};
@@ -52,7 +53,7 @@ pub(super) fn meter(bytes: &[u8], options: &MeterOptions) -> Option<Metered> {
     let in_flows: u64 = metered
         .flows
         .iter()
-        .map(|metered| metered.flow.src_packets + metered.flow.dst_packets)
+        .map(|metered: &MeteredFlow| metered.flow.src_packets + metered.flow.dst_packets)
         .sum();
     assert_eq!(
         in_flows, metered.counts.stored,
@@ -240,7 +241,7 @@ pub(super) fn meter_group(group: &[Kept]) {
     meter.finish(&mut flows);
     let in_flows: u64 = flows
         .iter()
-        .map(|metered| metered.flow.src_packets + metered.flow.dst_packets)
+        .map(|metered: &MeteredFlow| metered.flow.src_packets + metered.flow.dst_packets)
         .sum();
     assert_eq!(in_flows, stored);
 }
@@ -374,7 +375,7 @@ fn vlans_and_tunnels_set_flows_apart_where_that_is_asked_for() {
         meter.finish(&mut out);
         let ids: std::collections::BTreeSet<String> = out
             .iter()
-            .map(|metered| metered.flow.community_id.clone())
+            .map(|metered: &MeteredFlow| metered.flow.community_id.clone())
             .collect();
         assert_eq!(
             ids.len(),
@@ -437,19 +438,61 @@ fn flows_come_out_in_the_second_in_which_they_are_over() {
 }
 
 #[test]
-fn many_flows_at_once_stay_within_their_bound() {
+fn many_flows_at_once_stay_within_their_bound_and_the_quietest_ends_first() {
+    const BOUND: u64 = 1_000;
+    const OFFERED: u64 = 50_000;
     let options = MeterOptions {
-        max_flows: 100,
+        max_flows: usize::try_from(BOUND).unwrap(),
         ..MeterOptions::default()
     };
     let (mut meter, mut out) = (Meter::new(options), Vec::new());
-    for number in 1..=20_000u64 {
-        let port = u16::try_from(number * 7919 % 60_000).unwrap();
-        feed(&mut meter, &datagram(number, 5, port), &mut out);
+    for number in 1..=OFFERED {
+        let seconds = i64::try_from(number / 10_000).unwrap();
+        let port = u16::try_from(number).unwrap();
+        feed(&mut meter, &datagram(number, seconds, port), &mut out);
+        assert!(meter.table.holds().flows <= usize::try_from(BOUND).unwrap());
     }
+    assert_eq!(meter.evicted(), OFFERED - BOUND);
     meter.finish(&mut out);
-    let packets: u64 = out.iter().map(|metered| metered.flow.src_packets).sum();
-    assert_eq!(packets, 20_000);
+    let evicted: Vec<u64> = out
+        .iter()
+        .filter(|ended| ended.flow.end_reason == Some(EndReason::Resources))
+        .map(|ended| ended.first_frame)
+        .collect();
+    assert_eq!(evicted, (1..=OFFERED - BOUND).collect::<Vec<_>>());
+    assert_eq!(out.len() as u64, OFFERED);
+}
+
+#[test]
+fn half_a_sentence_in_each_of_many_flows_is_held_within_a_bound() {
+    let (mut meter, mut out) = (Meter::new(MeterOptions::default()), Vec::new());
+    // A hello that announces more than comes.
+    let mut hello = vec![0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc];
+    hello.resize(1_400, 0);
+    for number in 1..=40_000u32 {
+        let packet = segment(number, &hello);
+        feed(&mut meter, &packet, &mut out);
+        let holds = meter.table.holds();
+        assert!(holds.bytes <= MOST_HELD, "{} bytes", holds.bytes);
+    }
+    let holds = meter.table.holds();
+    assert!(holds.bytes > MOST_HELD / 2 && holds.given_up > 10_000);
+    // Those that were given up are flows all the same, and what was held is given back when they end.
+    feed(&mut meter, &datagram(50_000, 1_000, 1), &mut out);
+    assert_eq!(out.len(), 40_000);
+    let holds = meter.table.holds();
+    assert!(holds.bytes < 1_000, "{} bytes", holds.bytes);
+}
+
+/// A segment of a connection of its own, in raw IP.
+fn segment(number: u32, payload: &[u8]) -> (u64, Timestamp, Vec<u8>) {
+    let length = u16::try_from(40 + payload.len()).unwrap().to_be_bytes();
+    let [_, a, b, c] = number.to_be_bytes();
+    let mut packet = vec![0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 6, 0, 0];
+    packet.extend([10, a, b, c, 192, 0, 2, 1, 0x80, 0, 1, 0xbb]);
+    packet.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 4, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    (number.into(), Timestamp::from_seconds(0), packet)
 }
 
 #[test]

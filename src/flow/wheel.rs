@@ -12,7 +12,7 @@ const SLOTS: i64 = 512;
 #[derive(Clone, Copy)]
 pub(super) struct Turn {
     pub(super) index: u32,
-    pub(super) ticket: u64,
+    pub(super) ticket: u32,
 }
 
 pub(super) struct Wheel {

@@ -10,7 +10,7 @@ use crate::record::{
     Timestamp, Word,
 };
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A format of lines that need no memory.
 pub(super) struct LineFormat<R = ReadLine> {
@@ -28,6 +28,20 @@ pub(super) type ReadLine = for<'a> fn(&'a [u8], &LocalClock) -> Read<'a>;
 /// Reads one line that may say several things; each goes to the last argument.
 pub(super) type ReadLines =
     for<'a> fn(&'a [u8], &LocalClock, &mut dyn FnMut(Event<'a>)) -> Result<(), Passed>;
+
+/// A format of lines that are understood by the lines before them, as far as `M` remembers those.
+pub(super) struct RememberingFormat<M: 'static> {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) extensions: &'static [&'static str],
+    /// As for [`LineFormat`].
+    pub(super) is_ours: fn(&[u8]) -> bool,
+    pub(super) read: ReadRemembering<M>,
+}
+
+/// Reads one line, with what is remembered of those before it.
+pub(super) type ReadRemembering<M> =
+    for<'a> fn(&'a [u8], &LocalClock, &mut M, &mut dyn FnMut(Event<'a>)) -> Result<(), Passed>;
 
 /// What reads a line, whether it says one thing or several.
 trait Reads: Copy + Send + Sync + 'static {
@@ -145,6 +159,51 @@ impl<R: Reads> LineReader for Reader<R> {
     }
 }
 
+struct RememberingReader<M: 'static> {
+    clock: LocalClock,
+    memory: M,
+    read: ReadRemembering<M>,
+}
+
+impl<M: Default + Send> LogFormat for RememberingFormat<M> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        self.extensions
+    }
+
+    fn remembers(&self) -> bool {
+        true
+    }
+
+    fn likeness(&self, sample: &[&[u8]]) -> u8 {
+        share_of_lines(sample, self.is_ours)
+    }
+
+    fn reader(&self, settings: &SourceSettings) -> Box<dyn LineReader> {
+        Box::new(RememberingReader {
+            clock: LocalClock::new(settings),
+            memory: M::default(),
+            read: self.read,
+        })
+    }
+}
+
+impl<M: Default + Send> LineReader for RememberingReader<M> {
+    fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
+        match (self.read)(frame.bytes, &self.clock, &mut self.memory, out) {
+            Ok(()) => Outcome::Records,
+            Err(passed) => passed.into(),
+        }
+    }
+}
+
 /// A sign-in of which nothing else is known yet.
 pub(super) fn sign_in<'a>(time: Timestamp, event: SignInEvent, basis: Basis) -> SignIn<'a> {
     SignIn {
@@ -158,6 +217,15 @@ pub(super) fn sign_in<'a>(time: Timestamp, event: SignInEvent, basis: Basis) -> 
         nas: Word::default(),
         realm: Word::default(),
         basis,
+    }
+}
+
+/// The number of a session that somebody has at a server from this far end: attribution takes an address that its session's number begins
+/// with for no address of a person.
+pub(super) fn far_end(ip: IpAddr, port: Option<u16>) -> String {
+    match port {
+        Some(port) => SocketAddr::new(ip, port).to_string(),
+        None => ip.to_string(),
     }
 }
 

@@ -29,6 +29,7 @@ mod squid;
 mod squid_layout;
 mod stamps;
 mod times;
+mod totals;
 mod transport;
 mod urls;
 mod writing;

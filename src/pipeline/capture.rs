@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::capture::{CaptureError, CaptureFile, Drops, Step};
 use crate::classify::ListIndex;
-use crate::flow::{Fate, HeardEvent, Meter, MeterOptions, MeteredFlow};
+use crate::flow::{EndedFlow, Fate, HeardEvent, Meter, MeterOptions, MeteredFlow};
 use crate::ledger::{Digest, FrameNonces, FrameTree};
 use crate::record::{
     Counts, Event, Flow, IgnoreReason, Packet, Place, Record, Reject, RejectReason, SourceId,
@@ -95,9 +95,49 @@ pub fn each_record(
     lists: &ListIndex,
     mut out: impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
+    each_made(packets, name, source, options, |made| {
+        let (place, event) = made.record(source, lists);
+        out(place, event)
+    })
+}
+
+/// What a capture gives, in the order in which it comes.
+pub(super) enum Made {
+    /// A flow that is over.
+    Flow(EndedFlow),
+    /// A reject, or what was heard in the packets.
+    Event(Place, Event<'static>),
+}
+
+impl Made {
+    /// The record, with what lists say of it.
+    pub(super) fn record(self, source: SourceId, lists: &ListIndex) -> (Place, Event<'static>) {
+        match self {
+            Made::Flow(ended) => {
+                let mut metered = MeteredFlow::from(ended);
+                lists.classify_flow(&mut metered.flow);
+                let place = place(source, metered.first_frame);
+                (place, Event::Flow(Box::new(metered.flow)))
+            }
+            Made::Event(place, mut event) => {
+                lists.classify(&mut event);
+                (place, event)
+            }
+        }
+    }
+}
+
+/// As [`each_record`], but the records are still to be made.
+pub(super) fn each_made(
+    packets: &mut Packets,
+    name: &str,
+    source: SourceId,
+    options: &MeterOptions,
+    mut out: impl FnMut(Made) -> Result<(), PipelineError>,
+) -> Result<CaptureCounts, PipelineError> {
     let mut meter = Meter::new(options.clone());
     let mut counts = CaptureCounts::default();
-    let mut flows = Vec::new();
+    let mut flows: Vec<EndedFlow> = Vec::new();
     loop {
         match packets
             .next()
@@ -110,7 +150,7 @@ pub fn each_record(
             Next::Step(Step::Packet(packet)) => {
                 let fate = meter.packet(&packet, &mut flows);
                 if let Some(reject) = counts.packet(&packet, fate) {
-                    out(place(source, packet.number), reject)?;
+                    out(Made::Event(place(source, packet.number), reject))?;
                 }
             }
             Next::Step(Step::Damage {
@@ -119,19 +159,18 @@ pub fn each_record(
                 length,
             }) => {
                 let (place, reject) = counts.damage(source, reason, offset, length);
-                out(place, reject)?;
+                out(Made::Event(place, reject))?;
             }
         }
-        hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
-        for (place, mut event) in placed(source, meter.heard()) {
+        hand_out(&mut flows, &mut counts, &mut out)?;
+        for (place, event) in placed(source, meter.heard()) {
             counts.events += 1;
-            lists.classify(&mut event);
-            out(place, event)?;
+            out(Made::Event(place, event))?;
         }
     }
     loop {
         let is_more = meter.finish_some(&mut flows);
-        hand_out(&mut flows, source, lists, &mut counts, &mut out)?;
+        hand_out(&mut flows, &mut counts, &mut out)?;
         if !is_more {
             break;
         }
@@ -141,52 +180,6 @@ pub fn each_record(
     counts.packets.check()?;
     Ok(counts)
 }
-
-/// As [`each_record`], metered by a thread of its own while this one does with the records what is to be done.
-pub fn each_record_beside(
-    packets: &mut Packets,
-    name: &str,
-    source: SourceId,
-    options: &MeterOptions,
-    lists: &ListIndex,
-    mut out: impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
-) -> Result<CaptureCounts, PipelineError> {
-    let (to_out, pieces) = bounded::<Vec<(Place, Event<'static>)>>(PIECES_WAITING);
-    std::thread::scope(|threads| {
-        let meter = threads.spawn(move || {
-            let mut piece = Vec::with_capacity(PIECE);
-            let counts = each_record(packets, name, source, options, lists, |place, event| {
-                piece.push((place, event));
-                if piece.len() == PIECE {
-                    let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE));
-                    // Whoever does not take it has failed, and says why.
-                    to_out
-                        .send(full)
-                        .map_err(|_| PipelineError::Stopped("writing"))?;
-                }
-                Ok(())
-            });
-            // What came before a fault is given out too, as it is in one thread.
-            drop(to_out.send(piece));
-            counts
-        });
-        let mut written = Ok(());
-        for (place, event) in pieces.iter().flatten() {
-            written = out(place, event);
-            if written.is_err() {
-                break;
-            }
-        }
-        drop(pieces);
-        let counts = meter.join().map_err(|_| PipelineError::Stopped("metering"));
-        written?;
-        counts?
-    })
-}
-
-/// How many records go from the thread that meters to the one that writes at once, and how often that may wait.
-const PIECE: usize = 512;
-const PIECES_WAITING: usize = 8;
 
 /// Where the flows of a stored capture come from and go to.
 pub struct StoredCapture<'a> {
@@ -367,13 +360,13 @@ impl<'a> Batch<'a> {
 
     fn flows(
         &mut self,
-        flows: &mut Vec<MeteredFlow>,
+        flows: &mut Vec<EndedFlow>,
         lists: &ListIndex,
         lines: &Lines,
         names: &mut Names,
     ) {
         self.counts.flows += flows.len() as u64;
-        for mut metered in flows.drain(..) {
+        for mut metered in flows.drain(..).map(MeteredFlow::from) {
             if lines.is_past(Flow::TABLE, Some(metered.flow.start)) {
                 self.counts.past_retention += 1;
                 continue;
@@ -583,19 +576,10 @@ fn placed(
 }
 
 fn hand_out(
-    flows: &mut Vec<MeteredFlow>,
-    source: SourceId,
-    lists: &ListIndex,
+    flows: &mut Vec<EndedFlow>,
     counts: &mut CaptureCounts,
-    out: &mut impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
+    out: &mut impl FnMut(Made) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
-    for mut metered in flows.drain(..) {
-        counts.flows += 1;
-        lists.classify_flow(&mut metered.flow);
-        out(
-            place(source, metered.first_frame),
-            Event::Flow(Box::new(metered.flow)),
-        )?;
-    }
-    Ok(())
+    counts.flows += flows.len() as u64;
+    flows.drain(..).map(Made::Flow).try_for_each(out)
 }

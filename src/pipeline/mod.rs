@@ -1,6 +1,7 @@
 //! The only place that joins stages and owns threads and channels.
 
 pub mod backup;
+pub mod beside;
 pub mod capture;
 pub mod check;
 pub mod collect;

@@ -17,6 +17,7 @@ mod finding;
 mod flow;
 mod mail;
 mod packet;
+mod realms;
 mod reject;
 mod register;
 mod session;
@@ -37,6 +38,7 @@ pub use finding::{Finding, FindingId, Severity};
 pub use flow::{ApplicationBasis, ApplicationClass, EndReason, Flow};
 pub use mail::{Direction, MailEvent};
 pub use packet::Packet;
+pub use realms::{Realms, RealmsError};
 pub use register::{
     AccountLine, DeviceLine, EstablishmentLine, LinkLine, NetworkLine, RegisterKind, RegisterLine,
 };

@@ -31,6 +31,7 @@ pub fn trend(
     provider: &str,
     now: Timestamp,
 ) -> Result<Document, ReportError> {
+    let store = &store.in_background();
     let last = monday(last);
     let first = add_days(last, -7 * (i64::from(weeks.max(1)) - 1));
     let span = Span {

@@ -31,6 +31,7 @@ pub struct Weekly<'a> {
 
 /// Makes it.
 pub fn weekly(store: &Store, asked: &Weekly<'_>) -> Result<Document, ReportError> {
+    let store = &store.in_background();
     let names = data::establishments(store)?;
     let name = names
         .get(asked.establishment)

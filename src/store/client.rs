@@ -23,6 +23,8 @@ pub(super) struct Caller {
     anywhere: Client,
     /// The same, with bare names looked up in the store's database.
     client: Client,
+    /// Whether it speaks to the engine of a data folder.
+    of_folder: bool,
     patience: Patience,
     /// What each insert says beside its own.
     insert_settings: Vec<(&'static str, &'static str)>,
@@ -59,6 +61,7 @@ impl Caller {
         Ok(Caller {
             anywhere: client.clone(),
             client: client.with_database(database),
+            of_folder: true,
             patience: Patience::ENDLESS,
             insert_settings: Vec::new(),
             runtime: Some(threads(NAME, 1)?),
@@ -96,6 +99,7 @@ impl Caller {
         Ok(Caller {
             anywhere: client.clone(),
             client: client.with_database(&server.database),
+            of_folder: false,
             patience: server.patience,
             insert_settings: INSERT_SETTINGS.to_vec(),
             runtime: Some(runtime),
@@ -118,6 +122,22 @@ impl Caller {
         piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.ask_with(&self.client, call, format, piece)
+    }
+
+    /// The same behind whatever else is asked of the folder's engine. What goes before what on a server is for its operator to say.
+    pub(super) fn ask_behind(
+        &self,
+        call: &Call<'_>,
+        format: &str,
+        piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.of_folder {
+            true => {
+                let behind = self.client.clone().with_setting("priority", BEHIND);
+                self.ask_with(&behind, call, format, piece)
+            }
+            false => self.ask(call, format, piece),
+        }
     }
 
     /// Asks outside any database, as the store's own may not exist yet.
@@ -318,5 +338,7 @@ const SERVER_SETTINGS: &[(&str, &str)] = &[
 const INSERT_SETTINGS: &[(&str, &str)] = &[("async_insert", "0"), ("insert_deduplicate", "1")];
 /// Known to servers since 26.2; a profile can switch deduplication off with it.
 const DEDUPLICATE: (&str, &str) = ("deduplicate_insert", "enable");
+/// The priority of what nobody sits and waits for; what somebody does wait for has 1, by the engine's standing settings.
+const BEHIND: &str = "2";
 /// How its threads are called.
 const NAME: &str = "invigil-store";

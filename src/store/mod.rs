@@ -220,7 +220,12 @@ impl Store {
                 begun = true;
                 piece(bytes)
             };
-            match self.caller()?.ask(&call, format, &mut passed) {
+            let caller = self.caller()?;
+            let asked = match self.steps_back {
+                true => caller.ask_behind(&call, format, &mut passed),
+                false => caller.ask(&call, format, &mut passed),
+            };
+            match asked {
                 Err(error) if begun => {
                     broken = Some(error);
                     Ok(())

@@ -17,12 +17,14 @@ use ring::hmac;
 use at_hand::AtHand;
 
 use super::sealed::{SealError, SealKey};
-use crate::record::{AccountText, AccountToken, Tokens};
+use crate::record::{AccountText, AccountToken, Realms, Tokens};
 
 /// Makes tokens, and remembers the names that are new to the table.
 pub struct Names {
     token_key: hmac::Key,
     seal_key: SealKey,
+    /// Which realms mean the same.
+    realms: Realms,
     file: PathBuf,
     /// By the name as it is written.
     made: AtHand,
@@ -75,6 +77,7 @@ impl Names {
             _in_use: in_use(data)?,
             token_key: hmac::Key::new(hmac::HMAC_SHA256, token_key),
             seal_key: SealKey::new(seal_key)?,
+            realms: Realms::default(),
             file: data.join("names.sealed"),
             made: AtHand::default(),
             known: HashSet::default(),
@@ -82,6 +85,12 @@ impl Names {
         };
         names.known = names.table()?.into_keys().collect();
         Ok(names)
+    }
+
+    /// The same, with realms that mean the same.
+    #[must_use]
+    pub fn with_realms(self, realms: Realms) -> Self {
+        Names { realms, ..self }
     }
 
     /// Writes the names that are new and returns when they are on the disk.
@@ -181,7 +190,7 @@ impl Tokens for Names {
         if let Some(token) = self.made.get(account.reveal()) {
             return token;
         }
-        let name = account.normal();
+        let name = self.realms.normal(account);
         let tag = hmac::sign(&self.token_key, name.as_bytes());
         let mut hash = [0; 16];
         for (to, from) in hash.iter_mut().zip(tag.as_ref()) {
@@ -372,5 +381,19 @@ mod tests {
         names.keep().unwrap();
         let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
         assert_eq!(names.name(second).unwrap().as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn realms_that_mean_the_same_make_one_token_and_by_default_none_do() {
+        let data = tempfile::tempdir().unwrap();
+        let of = |names: &mut Names, name: &str| names.token(&AccountText::new(name).unwrap());
+        let mut apart = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let (down, at) = ("OAK\\j.bloggs", "j.bloggs@oak.example");
+        assert_ne!(of(&mut apart, down), of(&mut apart, at));
+        let group = vec![vec!["OAK".to_owned(), "oak.example".to_owned()]];
+        let names = Names::open(data.path(), &[1; 32], &[2; 32]).unwrap();
+        let mut joined = names.with_realms(Realms::new(&group).unwrap());
+        assert_eq!(of(&mut joined, down), of(&mut joined, at));
+        assert_ne!(of(&mut joined, down), of(&mut joined, "j.bloggs"));
     }
 }

@@ -24,6 +24,8 @@ use super::version;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// Whether its questions step back while others ask.
+    pub(super) steps_back: bool,
 }
 
 struct Inner {
@@ -80,7 +82,17 @@ impl Store {
                 notices,
                 stops: Mutex::new(stops),
             }),
+            steps_back: false,
         })
+    }
+
+    /// The same store for long work that nobody waits for at a screen: its questions step back while others ask, so that
+    /// the rules over a month do not hold up who looks up a name. Rows that are stored keep nobody waiting either way.
+    pub fn in_background(&self) -> Store {
+        Store {
+            steps_back: true,
+            ..self.clone()
+        }
     }
 
     /// Brings the schema up to date, and makes tables and views that are gone anew; the answer is what that took.

@@ -35,6 +35,7 @@ mod simulate;
 mod stories;
 mod sums;
 mod syslog;
+mod taken_for;
 mod terminal;
 mod threads;
 mod typed_in;

@@ -2,6 +2,8 @@
 //!
 //! Layout from RFC 8446, 4.1.2; JA4 (TLS client) from the specification of the JA4 project.
 
+use std::borrow::Cow;
+
 use ring::digest::{SHA256, digest};
 
 use super::Facts;
@@ -99,12 +101,16 @@ impl ClientHello {
     pub(super) fn tell(&self, carrier: Carrier, facts: &mut Facts) {
         // A greeting in clear may have named the server before.
         if let Some(name) = &self.server_name {
-            facts.server_name.clone_from(name);
+            facts.server_name = name.as_str().into();
         }
-        facts.alpn = String::from_utf8_lossy(&self.protocol).into_owned();
-        facts.tls_version = version_name(self.version);
-        facts.ech = Some(self.is_encrypted);
-        facts.ja4 = self.ja4(carrier);
+        let hello = facts.hello();
+        hello.alpn = alpn(&self.protocol);
+        hello.version = self.version;
+        hello.ech = Some(self.is_encrypted);
+        hello.print = [0; 36];
+        for (to, letter) in hello.print.iter_mut().zip(self.ja4(carrier).bytes()) {
+            *to = letter;
+        }
     }
 
     /// The fingerprint.
@@ -147,6 +153,16 @@ impl ClientHello {
         }
         text.push_str(&short_hash(&last));
         text
+    }
+}
+
+/// The protocol as text; the usual ones take no memory of their own.
+fn alpn(protocol: &[u8]) -> Cow<'static, str> {
+    let text = String::from_utf8_lossy(protocol);
+    let usual = ["", "h2", "http/1.1", "h3"];
+    match usual.into_iter().find(|usual| *usual == text) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(text.into_owned()),
     }
 }
 

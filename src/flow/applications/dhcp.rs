@@ -39,7 +39,7 @@ impl Application for Dhcp {
     fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
         facts.name("dhcp", ApplicationClass::Network);
         if let Some(lease) = Message::read(talk.packet).and_then(|said| said.lease(talk)) {
-            facts.events.push(Event::Lease(lease));
+            facts.tell(Event::Lease(lease));
         }
         Hearing::PacketsAlone
     }

@@ -116,7 +116,7 @@ fn note(event: LeaseEvent, mut options: Bytes<'_>, talk: &Talk<'_>, facts: &mut 
             (event, _) => event,
         };
         let lasts = event == LeaseEvent::Assign && valid != u32::MAX;
-        facts.events.push(Event::Lease(Lease {
+        facts.tell(Event::Lease(Lease {
             time: talk.time,
             event,
             ip: IpAddr::V6(ip),

@@ -7,8 +7,6 @@ use crate::record::{ApplicationClass, Event};
 
 pub(super) struct Dns;
 
-/// How many different names of a flow are kept.
-const MOST_NAMES: usize = 64;
 /// How many questions of a message are read.
 const MOST_QUESTIONS: u16 = 32;
 /// The longest name (RFC 1035, 2.3.4).
@@ -76,23 +74,15 @@ fn tell(message: &[u8], talk: &Talk<'_>, facts: &mut Facts) {
     let answer = is_asked_of_a_server.then(|| dns_answer::read(message, talk));
     match answer.flatten() {
         Some(answer) => {
-            keep(&answer.qname.0, facts);
-            facts.events.push(Event::DnsQuery(answer));
+            facts.dns_queries.keep(&answer.qname.0);
+            facts.tell(Event::DnsQuery(answer));
         }
         None => note(message, facts),
     }
 }
 
-/// Keeps a name that was asked for, once.
-fn keep(name: &str, facts: &mut Facts) {
-    let is_new = !name.is_empty() && !facts.dns_queries.iter().any(|known| known == name);
-    if is_new && facts.dns_queries.len() < MOST_NAMES {
-        facts.dns_queries.push(name.to_owned());
-    }
-}
-
 fn note(message: &[u8], facts: &mut Facts) {
-    if facts.dns_queries.len() >= MOST_NAMES {
+    if facts.dns_queries.is_full() {
         return;
     }
     let names = match questions(message) {
@@ -101,7 +91,7 @@ fn note(message: &[u8], facts: &mut Facts) {
         _ => vec![first_name(message)],
     };
     for name in names {
-        keep(&name, facts);
+        facts.dns_queries.keep(&name);
     }
 }
 

@@ -28,7 +28,7 @@ impl Application for GoogleQuic {
         facts.name("quic", ApplicationClass::Web);
         match server_name(talk.packet) {
             Some(name) => {
-                facts.server_name = name;
+                facts.server_name = name.into();
                 Hearing::Enough
             }
             None => Hearing::GoOn,

@@ -1,5 +1,7 @@
 //! HTTP in clear: the method and the host of the first request; its path and agent where content may be kept.
 
+use std::borrow::Cow;
+
 use super::http_request::{answered, hit, status};
 use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::record::{ApplicationClass, Event};
@@ -91,7 +93,7 @@ impl Application for Http {
         if talk.is_new {
             tell(talk, facts);
         }
-        if !facts.http_method.is_empty() && facts.is_head_read {
+        if facts.has_request() {
             return Hearing::PacketsAlone;
         }
         let request = if is_request(talk.asked()) {
@@ -105,7 +107,7 @@ impl Application for Http {
             .or_else(|| memchr::memmem::find(request, b"\n\n"));
         let head = end.and_then(|end| request.get(..end)).unwrap_or(request);
         take_over(head, talk.content, facts);
-        facts.is_head_read = end.is_some();
+        facts.request().is_head_read = end.is_some();
         match end {
             Some(_) if talk.asked() == request => Hearing::PacketsAlone,
             Some(_) => Hearing::Enough,
@@ -118,22 +120,22 @@ impl Application for Http {
 fn tell(talk: &Talk<'_>, facts: &mut Facts) {
     if !talk.from_initiator {
         if let Some(status) = status(talk.packet)
-            && let Some(asked) = facts.asked.take()
+            && let Some(asked) = facts.take_asked()
         {
             let hit = answered(*asked, Some(status));
-            facts.events.push(Event::WebHit(hit));
+            facts.tell(Event::WebHit(hit));
         }
         return;
     }
     let Some(hit) = hit(talk) else { return };
-    if let Some(asked) = facts.asked.take() {
+    if let Some(asked) = facts.take_asked() {
         let unanswered = answered(*asked, None);
-        facts.events.push(Event::WebHit(unanswered));
+        facts.tell(Event::WebHit(unanswered));
     }
     if hit.account_token.is_some() {
-        facts.asked = Some(Box::new(hit));
+        facts.passing().asked = Some(Box::new(hit));
     } else {
-        facts.events.push(Event::WebHit(hit));
+        facts.tell(Event::WebHit(hit));
     }
 }
 
@@ -151,7 +153,7 @@ fn take_over(head: &[u8], content: bool, facts: &mut Facts) {
         .filter(|word| !word.is_empty());
     let method = text(words.next().unwrap_or_default());
     let target = words.next().unwrap_or_default();
-    if facts.http_method.is_empty() {
+    if !facts.has_method() {
         if method == "CONNECT" {
             facts.name("http_connect", ApplicationClass::Proxy);
         } else if target.starts_with(b"http://") {
@@ -168,13 +170,15 @@ fn take_over(head: &[u8], content: bool, facts: &mut Facts) {
         if host.is_empty() && name.eq_ignore_ascii_case(b"host") {
             host = without_port(&text(value));
         } else if content && name.eq_ignore_ascii_case(b"user-agent") {
-            facts.http_user_agent = text(value);
+            facts.request().user_agent = text(value).into();
         }
     }
-    facts.http_method = method;
-    facts.server_name = host;
+    let known = METHODS.iter().find(|known| **known == method);
+    facts.server_name = host.into();
+    let request = facts.request();
+    request.method = known.map_or(Cow::Owned(method), |known| Cow::Borrowed(*known));
     if content {
-        facts.http_path = text(target);
+        request.path = text(target).into();
     }
 }
 

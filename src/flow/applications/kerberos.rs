@@ -48,7 +48,9 @@ impl Application for Kerberos {
     fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
         facts.name("kerberos", ApplicationClass::Network);
         if !talk.is_tcp() {
-            facts.events.extend(event(talk.packet, talk));
+            if let Some(event) = event(talk.packet, talk) {
+                facts.tell(event);
+            }
             return Hearing::PacketsAlone;
         }
         if talk.from_initiator {
@@ -66,7 +68,9 @@ impl Application for Kerberos {
                 break;
             };
             if said.len() - reader.rest().len() > before && talk.is_new {
-                facts.events.extend(event(message, talk));
+                if let Some(event) = event(message, talk) {
+                    facts.tell(event);
+                }
             }
         }
         Hearing::GoOn

@@ -40,7 +40,7 @@ impl Application for Mail {
         if facts.server_name.is_empty()
             && let Some(name) = banner(talk.answered())
         {
-            facts.server_name = name;
+            facts.server_name = name.into();
         }
         let asked = talk.asked();
         // What the server says changes nothing of what is looked for here.

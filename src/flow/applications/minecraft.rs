@@ -28,7 +28,7 @@ impl Application for Minecraft {
 
     fn read(&self, talk: &Talk<'_>, facts: &mut Facts) -> Hearing {
         facts.name("minecraft", ApplicationClass::Games);
-        facts.server_name = greeting(talk.asked()).unwrap_or_default();
+        facts.server_name = greeting(talk.asked()).unwrap_or_default().into();
         Hearing::Enough
     }
 }

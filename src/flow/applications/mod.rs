@@ -16,6 +16,7 @@ mod dnscrypt;
 mod dropbox;
 mod dtls;
 mod edonkey;
+mod facts;
 mod ftp_data;
 mod gnutella;
 mod gquic;
@@ -78,7 +79,8 @@ use std::sync::LazyLock;
 
 use super::decode::Decoded;
 use super::stream::Stream;
-use crate::record::{ApplicationBasis, ApplicationClass, Event, Timestamp, WebHit};
+use crate::record::{ApplicationClass, Event, Timestamp};
+pub(super) use facts::Facts;
 pub use heard::HeardEvent;
 
 /// Every application that is recognised by content, the surest first.
@@ -289,6 +291,11 @@ impl Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hearing {
     GoOn,
+    /// On, but what one end said is not needed any more.
+    Without {
+        /// Whether that is the initiator.
+        initiator: bool,
+    },
     /// On, but each packet by itself: what was said before is not needed any more.
     PacketsAlone,
     Enough,
@@ -349,69 +356,48 @@ impl Talk<'_> {
     }
 }
 
-/// What was learned of a flow by listening.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
-    pub(super) application: &'static str,
-    pub(super) class: Option<ApplicationClass>,
-    pub(super) basis: Option<ApplicationBasis>,
-    pub(super) server_name: String,
-    pub(super) alpn: String,
-    pub(super) tls_version: &'static str,
-    pub(super) ja4: String,
-    pub(super) ech: Option<bool>,
-    pub(super) dns_queries: Vec<String>,
-    pub(super) http_method: String,
-    pub(super) http_path: String,
-    pub(super) http_user_agent: String,
-    /// What happened that a log would tell of, too.
-    pub(super) events: Vec<Event<'static>>,
-    /// HTTP: a request that names an account, until its answer comes.
-    asked: Option<Box<WebHit<'static>>>,
-    /// HTTP: the head of the first request has come whole.
-    is_head_read: bool,
-    /// Pieces of a hello that is not whole yet, with their offsets.
-    pieces: Vec<(usize, Vec<u8>)>,
-    /// Questions that wait for their answers (RADIUS): number and question.
-    waiting: Vec<(u8, Vec<u8>)>,
-}
-
-impl Facts {
-    /// The flow is this application's by its content.
-    fn name(&mut self, application: &'static str, class: ApplicationClass) {
-        self.application = application;
-        self.class = Some(class);
-        self.basis = Some(ApplicationBasis::Content);
-    }
-
-    /// What Teredo itself says, and what it carries without a name of its own, is Teredo: a way past the filter.
-    pub(super) fn is_within_teredo(&mut self) {
-        if matches!(self.class, None | Some(ApplicationClass::Network)) {
-            self.name("teredo", ApplicationClass::Tunnel);
-        }
-    }
-}
-
 /// What two ends said to each other, as far as it is still of interest.
 #[derive(Debug)]
 pub(super) struct Conversation {
+    facts: Facts,
+    /// What was said; only as long as someone may need it.
+    ear: Option<Box<Ear>>,
+    packets: u16,
     protocol: u8,
     state: State,
-    packets: u16,
-    /// One bit for each application that may still have the flow; none known before the first payload.
-    candidates: Option<u128>,
-    streams: [Stream; 2],
     is_from_start: bool,
-    facts: Facts,
+}
+
+/// What was said so far, and who may still have the flow.
+#[derive(Debug, Default)]
+struct Ear {
+    /// One bit for each application that may still have the flow; all before the first payload.
+    candidates: Candidates,
+    streams: [Stream; 2],
+}
+
+/// Who may still have a flow.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(Rust, packed(8))]
+struct Candidates {
+    bits: u128,
+    are_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Asking,
-    Reading(usize),
+    Reading(u8),
     /// Reading each packet by itself.
-    ReadingPackets(usize),
+    ReadingPackets(u8),
     Over,
+}
+
+impl State {
+    /// Whether what was said may be needed again.
+    fn keeps(self) -> bool {
+        matches!(self, State::Asking | State::Reading(_))
+    }
 }
 
 impl Conversation {
@@ -424,9 +410,8 @@ impl Conversation {
                 State::Over
             },
             packets: 0,
-            candidates: None,
+            ear: None,
             is_from_start: false,
-            streams: Default::default(),
             facts: Facts::default(),
         }
     }
@@ -444,6 +429,28 @@ impl Conversation {
         self.state == State::Over
     }
 
+    /// Whether nothing was learned and nothing can be.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.is_over() && self.facts.is_nothing()
+    }
+
+    /// How many bytes are held of what was said.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        let ear = self.ear.as_ref().map_or(0, |ear| {
+            let [asked, answered] = &ear.streams;
+            size_of::<Ear>() + asked.held() + answered.held()
+        });
+        ear + self.facts.waits()
+    }
+
+    /// Listens no more, whether or not enough was heard: others need the room.
+    pub(super) fn give_up(&mut self) {
+        self.state = State::Over;
+        self.ear = None;
+        self.facts.forget_waiting();
+    }
+
     /// The same talk, of which another record begins: the names asked for belong to the record before.
     pub(super) fn for_next_record(&self) -> Conversation {
         let state = match self.state {
@@ -458,20 +465,16 @@ impl Conversation {
             protocol: self.protocol,
             state,
             packets: self.packets,
-            candidates: Some(0),
+            ear: None,
             is_from_start: false,
-            streams: Default::default(),
-            facts: Facts {
-                dns_queries: Vec::new(),
-                events: Vec::new(),
-                ..self.facts.clone()
-            },
+            facts: self.facts.for_next_record(),
         }
     }
 
     /// What happened since this was asked last that a log would tell of.
+    #[inline]
     pub(super) fn take_events(&mut self) -> Vec<Event<'static>> {
-        std::mem::take(&mut self.facts.events)
+        self.facts.take_events()
     }
 
     /// Listens to a packet.
@@ -482,12 +485,40 @@ impl Conversation {
         decoded: &Decoded<'_>,
         context: Context,
     ) {
+        match self.ear.take() {
+            Some(mut ear) => {
+                self.hear_with(&mut ear, from_initiator, ports, decoded, context);
+                if self.state.keeps() {
+                    self.ear = Some(ear);
+                }
+            }
+            None => {
+                let mut ear = Ear::default();
+                self.hear_with(&mut ear, from_initiator, ports, decoded, context);
+                if self.state.keeps() {
+                    self.ear = Some(Box::new(ear));
+                }
+            }
+        }
+        if self.state == State::Over {
+            self.facts.forget_waiting();
+        }
+    }
+
+    fn hear_with(
+        &mut self,
+        ear: &mut Ear,
+        from_initiator: bool,
+        ports: [u16; 2],
+        decoded: &Decoded<'_>,
+        context: Context,
+    ) {
         let stream_start = context.stream_start;
         let is_first = self.packets == 0;
         self.packets = self.packets.saturating_add(1);
         let is_tcp = self.protocol == 6;
-        let keeps = matches!(self.state, State::Asking | State::Reading(_));
-        let [asked, answered] = &mut self.streams;
+        let keeps = self.state.keeps();
+        let [asked, answered] = &mut ear.streams;
         let own = if from_initiator {
             &mut *asked
         } else {
@@ -526,13 +557,15 @@ impl Conversation {
             content: context.content,
         };
         if self.state == State::Asking {
-            self.state = ask(&talk, &mut self.candidates);
+            self.state = ask(&talk, &mut ear.candidates);
         }
         if let State::Reading(at) | State::ReadingPackets(at) = self.state
-            && let Some(application) = APPLICATIONS.get(at)
+            && let Some(application) = APPLICATIONS.get(usize::from(at))
         {
             match application.read(&talk, &mut self.facts) {
                 Hearing::GoOn => {}
+                Hearing::Without { initiator: true } => asked.close(),
+                Hearing::Without { initiator: false } => answered.close(),
                 Hearing::PacketsAlone => self.state = State::ReadingPackets(at),
                 Hearing::Enough => self.state = State::Over,
             }
@@ -546,9 +579,6 @@ impl Conversation {
         let is_alone = matches!(self.state, State::ReadingPackets(_));
         if !is_alone && (is_full || self.packets >= bound) {
             self.state = State::Over;
-        }
-        if is_alone || self.state == State::Over {
-            self.streams = Default::default();
         }
     }
 
@@ -585,28 +615,33 @@ pub(super) struct Context {
 }
 
 /// Asks everyone who may still have the flow.
-fn ask(talk: &Talk<'_>, candidates: &mut Option<u128>) -> State {
+fn ask(talk: &Talk<'_>, candidates: &mut Candidates) -> State {
     let Some(first) = talk.now().first() else {
         // A segment that came too early: the one before it is awaited.
         return State::Asking;
     };
-    let mut left = candidates.unwrap_or_else(|| starters(talk.protocol, *first));
+    let mut left = match candidates.are_known {
+        true => candidates.bits,
+        false => starters(talk.protocol, *first),
+    };
     let mut waiting = 0;
     while left != 0 {
         let at = left.trailing_zeros();
         let bit = 1u128 << at;
         left &= !bit;
-        let at = at as usize;
-        let Some(application) = APPLICATIONS.get(at) else {
+        let Some(application) = APPLICATIONS.get(at as usize) else {
             break;
         };
         match application.probe(talk) {
-            Answer::Mine => return State::Reading(at),
+            Answer::Mine => return State::Reading(u8::try_from(at).unwrap_or(u8::MAX)),
             Answer::NotMine => {}
             Answer::NeedMore => waiting |= bit,
         }
     }
-    *candidates = Some(waiting);
+    *candidates = Candidates {
+        bits: waiting,
+        are_known: true,
+    };
     if waiting == 0 {
         State::Over
     } else {
@@ -621,5 +656,11 @@ mod tests {
     #[test]
     fn each_application_has_a_bit() {
         assert!(APPLICATIONS.len() <= 128);
+    }
+
+    #[test]
+    fn a_talk_that_was_understood_is_small() {
+        assert!(size_of::<Conversation>() <= 96);
+        assert!(size_of::<Ear>() <= 112);
     }
 }

@@ -165,7 +165,9 @@ pub(super) fn judge(facts: &mut Facts) {
         facts.application = name;
         facts.class = Some(class);
         facts.basis = Some(Name);
-    } else if facts.application == "dns" && carries_data(&facts.dns_queries) {
+    } else if facts.application == "dns"
+        && carries_data(&facts.dns_queries.iter().collect::<Vec<_>>())
+    {
         facts.application = "dns_tunnel";
         facts.class = Some(Tunnel);
         facts.basis = Some(Content);
@@ -197,8 +199,12 @@ fn is_below(host: &str, domain: &str) -> bool {
 }
 
 /// Whether half of the names are long, different, and under one domain or behind one first label.
-fn carries_data(names: &[String]) -> bool {
-    let long: Vec<&String> = names.iter().filter(|name| name.len() >= LONG).collect();
+fn carries_data(names: &[&str]) -> bool {
+    let long: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| name.len() >= LONG)
+        .collect();
     if long.len() < MANY || long.len() * 2 < names.len() {
         return false;
     }
@@ -210,7 +216,7 @@ fn carries_data(names: &[String]) -> bool {
         .iter()
         .filter_map(|name| name.split('.').next())
         .collect();
-    let is_no_ending = |name: &&String| {
+    let is_no_ending = |name: &&&str| {
         let last = name.rsplit('.').next().unwrap_or_default();
         last.len() >= NO_ENDING
     };
@@ -230,16 +236,20 @@ fn domain(name: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    fn texts(names: &[String]) -> Vec<&str> {
+        names.iter().map(String::as_str).collect()
+    }
+
     #[test]
     fn long_names_under_one_domain_are_data_and_a_day_of_browsing_is_not() {
         let data: Vec<String> = (0..20)
             .map(|n| format!("{n:032x}.t.example.test"))
             .collect();
-        assert!(carries_data(&data));
+        assert!(carries_data(&texts(&data)));
         let short: Vec<String> = (0..20).map(|n| format!("host{n}.example.test")).collect();
-        assert!(!carries_data(&short));
+        assert!(!carries_data(&texts(&short)));
         let spread: Vec<String> = (0..20).map(|n| format!("{n:032x}.site{n}.test")).collect();
-        assert!(!carries_data(&spread));
+        assert!(!carries_data(&texts(&spread)));
     }
 
     #[test]

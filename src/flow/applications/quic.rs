@@ -48,17 +48,17 @@ impl Application for Quic {
             return Hearing::GoOn;
         }
         collect(talk, facts);
-        if let Some(name) = facts
-            .pieces
+        let pieces = &facts.passing().pieces;
+        let named = pieces
             .iter()
-            .find_map(|(_, piece)| gquic::server_name(piece))
-        {
-            facts.server_name = name;
-            facts.pieces = Vec::new();
+            .find_map(|(_, piece)| gquic::server_name(piece));
+        if let Some(name) = named {
+            facts.server_name = name.into();
+            facts.forget_waiting();
             return Hearing::Enough;
         }
-        let Some(hello) = whole_hello(&facts.pieces) else {
-            return if facts.pieces.len() < MOST_PIECES {
+        let Some(hello) = whole_hello(pieces) else {
+            return if pieces.len() < MOST_PIECES {
                 Hearing::GoOn
             } else {
                 Hearing::Enough
@@ -67,8 +67,8 @@ impl Application for Quic {
         if let Some(hello) = ClientHello::read(&hello, Carrier::Quic) {
             hello.tell(Carrier::Quic, facts);
         }
-        facts.pieces = Vec::new();
-        match facts.alpn.as_str() {
+        facts.forget_waiting();
+        match facts.alpn() {
             // Servers still speak drafts, such as `doq-i11`.
             alpn if alpn.starts_with("doq") => {
                 facts.name("dns_over_quic", ApplicationClass::EncryptedDns)
@@ -279,8 +279,9 @@ fn pieces(payload: &[u8], facts: &mut Facts) {
                 let offset = varint(&mut reader)?;
                 let length = varint(&mut reader)?;
                 let piece = reader.take(length)?;
-                if facts.pieces.len() < MOST_PIECES && offset + length <= LONGEST_HELLO {
-                    facts.pieces.push((offset, piece.to_vec()));
+                let pieces = &mut facts.passing().pieces;
+                if pieces.len() < MOST_PIECES && offset + length <= LONGEST_HELLO {
+                    pieces.push((offset, piece.to_vec()));
                 }
                 Some(())
             })(),

@@ -52,22 +52,26 @@ impl Application for Radius {
             return Hearing::PacketsAlone;
         };
         match *kind {
-            ACCOUNTING_REQUEST => facts
-                .events
-                .extend(accounting(said, talk).map(Event::SignIn)),
-            ACCESS_REQUEST => {
-                facts.waiting.retain(|(waiting, _)| waiting != number);
-                if facts.waiting.len() >= MOST_WAITING {
-                    facts.waiting.remove(0);
+            ACCOUNTING_REQUEST => {
+                if let Some(told) = accounting(said, talk) {
+                    facts.tell(Event::SignIn(told));
                 }
-                facts.waiting.push((*number, said.to_vec()));
+            }
+            ACCESS_REQUEST => {
+                let waiting = &mut facts.passing().waiting;
+                waiting.retain(|(waiting, _)| waiting != number);
+                if waiting.len() >= MOST_WAITING {
+                    waiting.remove(0);
+                }
+                waiting.push((*number, said.to_vec()));
             }
             ACCESS_ACCEPT | ACCESS_REJECT => {
-                if let Some(at) = facts.waiting.iter().position(|(asked, _)| asked == number) {
-                    let (_, question) = facts.waiting.swap_remove(at);
-                    facts
-                        .events
-                        .extend(access(*kind, &question, said, talk).map(Event::SignIn));
+                let waiting = &mut facts.passing().waiting;
+                if let Some(at) = waiting.iter().position(|(asked, _)| asked == number) {
+                    let (_, question) = waiting.swap_remove(at);
+                    if let Some(told) = access(*kind, &question, said, talk) {
+                        facts.tell(Event::SignIn(told));
+                    }
                 }
             }
             _ => {}

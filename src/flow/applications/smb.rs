@@ -77,7 +77,7 @@ impl Application for Smb {
                 signed.realm = Word::from(domain);
                 signed.account_token = AccountText::new(user);
                 if signed.account_token.is_some() {
-                    facts.events.push(Event::SignIn(signed));
+                    facts.tell(Event::SignIn(signed));
                 }
                 Hearing::Enough
             }

@@ -1,6 +1,6 @@
 //! TLS over TCP: the Client Hello across records and segments, and the version that the server chose.
 
-use super::client_hello::{Carrier, ClientHello, chosen_version, version_name};
+use super::client_hello::{Carrier, ClientHello, chosen_version};
 use super::tor;
 use super::{Answer, Application, Facts, Hearing, Over, Talk};
 use crate::flow::bytes::Bytes;
@@ -68,22 +68,23 @@ impl Application for Tls {
         let asked = handshake(talk.asked());
         let answered = handshake(talk.answered());
         // The one who opened the connection is not always the one who says hello.
-        let hello = [&asked, &answered]
-            .into_iter()
-            .find_map(|said| message(said, CLIENT_HELLO));
+        let hello = message(&asked, CLIENT_HELLO);
+        let is_of_initiator = hello.is_some();
+        let hello = hello.or_else(|| message(&answered, CLIENT_HELLO));
+        let has_hello = hello.is_some();
         let answer = [&answered, &asked]
             .into_iter()
             .find_map(|said| message(said, SERVER_HELLO));
         if let Some(hello) = hello
-            && facts.ja4.is_empty()
+            && !facts.has_hello()
             && let Some(hello) = ClientHello::read(hello, Carrier::Tls)
         {
             hello.tell(Carrier::Tls, facts);
         }
         if let Some(version) = answer.and_then(chosen_version) {
-            facts.tls_version = version_name(version);
+            facts.agree(version);
         }
-        let (name, class) = kind_of_use(talk, &facts.alpn);
+        let (name, class) = kind_of_use(talk, facts.alpn());
         facts.name(name, class);
         if answer.is_some() && tor::may_be(facts) {
             // Up to version 1.2 the certificate is in clear, and comes next.
@@ -95,11 +96,28 @@ impl Application for Tls {
                 Some(false) => Hearing::Enough,
                 None => Hearing::GoOn,
             }
-        } else if answer.is_some() && (!facts.ja4.is_empty() || !talk.is_from_start) {
+        } else if answer.is_some() && (facts.has_hello() || !talk.is_from_start) {
             Hearing::Enough
+        } else if has_hello && facts.has_hello() {
+            // Only the answer is still to come.
+            Hearing::Without {
+                initiator: is_of_initiator,
+            }
+        } else if let Some(initiator) = tells_nothing(talk) {
+            Hearing::Without { initiator }
         } else {
             Hearing::GoOn
         }
+    }
+}
+
+/// The end whose first record is no handshake: no hello will be found behind it. True is the initiator.
+fn tells_nothing(talk: &Talk<'_>) -> Option<bool> {
+    let is_other = |said: &[u8]| said.first().is_some_and(|kind| *kind != HANDSHAKE);
+    match (is_other(talk.asked()), is_other(talk.answered())) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
     }
 }
 

@@ -13,8 +13,8 @@ const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
 
 /// Whether the hello is one that a client of Tor may send.
 pub(super) fn may_be(facts: &Facts) -> bool {
-    facts.alpn.is_empty()
-        && facts.tls_version != "1.3"
+    facts.alpn().is_empty()
+        && facts.tls_version() != "1.3"
         && is_made_up(facts.server_name.as_bytes(), b".com")
 }
 

@@ -30,6 +30,12 @@ fn read<'a>(
 ) -> Result<(), Passed> {
     let (heading, mut said) = Said::of_cef(line, part).ok_or(WRONG_SHAPE)?;
     let time = time(&said, line, clock).ok_or(BAD_TIME)?;
+    if heading.vendor == b"Palo Alto Networks" {
+        // Its own template gives `in` what the client sent and `out` what it received.
+        let (sent, received) = (said.bytes(Part::Received), said.bytes(Part::Sent));
+        said.replace(Part::Sent, sent);
+        said.replace(Part::Received, received);
+    }
     if said.raw(Part::User).is_none() {
         said.put(Part::User, said.bytes(Part::OtherUser));
     }

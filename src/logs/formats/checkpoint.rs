@@ -1,19 +1,23 @@
 //! Check Point (R80 and later) by its Log Exporter: `[action:"Accept"; src:"10.1.2.3"; ...]` in syslog, and the generic and Splunk layouts with
 //! `key=value|key=value`. CEF and LEEF from it are read by those formats.
+//!
+//! The exporter tells of a connection again whenever its record is updated, under the same `loguid` and with the totals so far: what is
+//! counted is what came since.
 
 use memchr::memmem;
 
 use crate::logs::envelope::Heading;
-use crate::logs::lines::{BAD_TIME, LineFormat, Passed, ReadLines, WRONG_SHAPE};
+use crate::logs::lines::{BAD_TIME, Passed, RememberingFormat, WRONG_SHAPE};
 use crate::logs::pairs::Pairs;
 use crate::logs::said::containers::Named;
 use crate::logs::said::judge::sign_in_of;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
+use crate::logs::totals::Totals;
 use crate::record::{Action, Basis, EndReason, Event, SignInEvent, Timestamp, Translation};
 
 /// Check Point's Log Exporter.
-pub(super) static CHECKPOINT: LineFormat<ReadLines> = LineFormat {
+pub(super) static CHECKPOINT: RememberingFormat<Totals> = RememberingFormat {
     name: "checkpoint",
     title: "Check Point (Log Exporter)",
     extensions: &["log"],
@@ -59,7 +63,9 @@ const PART: Named = |key| {
         b"src_machine_name" => Part::OtherUser,
         b"mac_source_address" => Part::Mac,
         b"domain" | b"dns_query" => Part::Qname,
+        b"office_mode_ip" => Part::Answer,
         b"product" => Part::Kind,
+        b"loguid" => Part::Rcode,
         _ => return None,
     })
 };
@@ -67,6 +73,7 @@ const PART: Named = |key| {
 fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
+    totals: &mut Totals,
     out: &mut dyn FnMut(Event<'a>),
 ) -> Result<(), Passed> {
     let mut said = fields(line)?;
@@ -77,13 +84,13 @@ fn read<'a>(
     let time = stamp
         .map_or_else(|| Heading::of(line).time(clock), |stamp| clock.stamp(stamp))
         .ok_or(BAD_TIME)?;
+    let number = said.bytes(Part::Rcode);
+    said.replace(Part::Rcode, &[]);
     if said.bytes(Part::Kind) != b"DNS" {
         said.replace(Part::Qname, &[]);
     }
     if let Some(event) = signed_in(&said) {
-        said.replace(Part::Session, &[]);
-        out(said.sign_in_event(time, event, Basis::Directory)?);
-        return Ok(());
+        return sign_in(said, time, event, out);
     }
     let action = match said.bytes(Part::Action) {
         b"Encrypt" | b"Decrypt" | b"Inspect" | b"HTTPS Inspect" | b"Key Install" => {
@@ -107,12 +114,18 @@ fn read<'a>(
     }
     let web = said.raw(Part::Url).is_some()
         || said.raw(Part::Host).is_some() && said.raw(Part::Category).is_some();
-    let event = if web {
+    let mut event = if web {
         said.web_event(time, action, ms)?
     } else {
         said.connection(time, action, ms)?
     };
     let nat = translation(&said, &event, time)?;
+    if let Event::Flow(flow) = &mut event
+        && !number.is_empty()
+        && flow.end_reason == Some(EndReason::End)
+    {
+        totals.leave_news(number, flow);
+    }
     out(event);
     if let Some(nat) = nat {
         out(Event::Translation(nat));
@@ -155,6 +168,32 @@ fn signed_in(said: &Said<'_>) -> Option<SignInEvent> {
         b"Failed Log In" => Some(SignInEvent::Fail),
         _ => said.raw(Part::Verdict).and_then(sign_in_of),
     }
+}
+
+/// A sign-in; one that comes through the VPN or the portal is nobody's by its far end, which stands for the session, but by the address that
+/// it was given inside.
+fn sign_in<'a>(
+    mut said: Said<'a>,
+    time: Timestamp,
+    event: SignInEvent,
+    out: &mut dyn FnMut(Event<'a>),
+) -> Result<(), Passed> {
+    let product = said.bytes(Part::Kind);
+    let far = [b"VPN".as_slice(), b"Mobile Access", b"Web-UI", b"Smart"];
+    let is_far = far.iter().any(|word| memmem::find(product, word).is_some());
+    let far_end = match is_far {
+        true => said.bytes(Part::ClientIp),
+        false => &[],
+    };
+    said.replace(Part::Session, far_end);
+    out(said.sign_in_event(time, event, Basis::Directory)?);
+    if let Some(inside) = said.raw(Part::Answer) {
+        said.replace(Part::ClientIp, inside);
+        if let Ok(second) = said.sign_in_event(time, event, Basis::Directory) {
+            out(second);
+        }
+    }
+    Ok(())
 }
 
 fn translation(

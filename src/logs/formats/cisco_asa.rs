@@ -422,8 +422,11 @@ fn signed_in<'a>(
     let outside = outside.or(from).filter(|ip| address(ip).is_some());
     let inside = one_of(text, &[b"IPv4 Address <"]).filter(|ip| !matches!(*ip, b"0.0.0.0" | b"::"));
     said.put(Part::ClientIp, outside.unwrap_or_default());
-    if matches!(id, 113_019 | 113_039 | 716_001..=716_039 | 722_051) {
-        // The outside end of a tunnel stands for its session: by that it is told to be no address of a person.
+    if matches!(
+        id,
+        113_019 | 113_039 | 605_005 | 611_101 | 716_001..=716_039 | 722_051
+    ) {
+        // The far end of a tunnel, or of whoever manages the device, stands for the session: by that it is told to be no address of a person.
         said.put(Part::Session, outside.unwrap_or_default());
     }
     out(said.sign_in_event(time, event, Basis::Directory)?);

@@ -272,8 +272,11 @@ fn event<'a>(said: &Said<'a>, time: Timestamp, out: Out<'_, 'a>) -> Result<(), P
         outside.replace(Part::ClientIp, within.unwrap_or_default());
     }
     outside.replace(Part::Server, &[]);
-    // The outside end of a tunnel stands for its session: it is told to be the outside one by that, and joins the two.
-    outside.replace(Part::Session, said.bytes(Part::NatIp));
+    // The far end of a tunnel, or of whoever manages the device, stands for the session: it is told to be nobody's address by that, and
+    // joins the two.
+    let manages = said.bytes(Part::Subkind) == b"system" && said.raw(Part::NatIp).is_none();
+    let far = if manages { Part::ClientIp } else { Part::NatIp };
+    outside.replace(Part::Session, outside.bytes(far));
     if outside.account().is_none() && outside.raw(Part::ClientIp).is_none() {
         return Err(OTHER);
     }

@@ -1,36 +1,41 @@
 //! Juniper SRX (Junos): session, web filter and application messages of `RT_FLOW`, `RT_UTM` and their kin, in structured syslog (RFC 5424, fields
 //! by name) and in the older words.
+//!
+//! What a session moved is counted once. Its beginning and AppTrack's updates carry totals so far and are marked `active`; where both the
+//! policy and AppTrack tell of one session's end, with the same totals, the second to come is marked so too.
 
 use memchr::memmem;
 
 use crate::logs::envelope::Heading;
-use crate::logs::fields::{Words, address};
-use crate::logs::lines::{
-    BAD_TIME, LineFormat, MISSING, OTHER, Passed, Read, ReadLines, WRONG_SHAPE,
-};
+use crate::logs::fields::{Words, address, number};
+use crate::logs::lines::{BAD_TIME, MISSING, OTHER, Passed, RememberingFormat, WRONG_SHAPE};
 use crate::logs::said::actions::protocol_of;
 use crate::logs::said::containers::Named;
+use crate::logs::said::escapes::Escapes;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
+use crate::logs::totals::Ended;
 use crate::record::{Action, EndReason, Event, RejectReason, Timestamp, Translation};
 
 /// Juniper's SRX.
-pub(super) static JUNIPER_SRX: LineFormat<ReadLines> = LineFormat {
+pub(super) static JUNIPER_SRX: RememberingFormat<Ended> = RememberingFormat {
     name: "juniper_srx",
     title: "Juniper SRX (Junos)",
     extensions: &["log"],
-    is_ours: |line| {
-        [
-            b"RT_FLOW".as_slice(),
-            b"RT_UTM",
-            b"RT_IDP",
-            b"APPTRACK_SESSION",
-        ]
-        .iter()
-        .any(|word| memmem::find(line, word).is_some())
-    },
+    is_ours,
     read,
 };
+
+fn is_ours(line: &[u8]) -> bool {
+    [
+        b"RT_FLOW".as_slice(),
+        b"RT_UTM",
+        b"RT_IDP",
+        b"APPTRACK_SESSION",
+    ]
+    .iter()
+    .any(|word| memmem::find(line, word).is_some())
+}
 
 const PART: Named = |key| {
     Some(match key {
@@ -103,6 +108,7 @@ static KINDS: &[(&str, Option<Action>, EndReason)] = &[
 fn read<'a>(
     line: &'a [u8],
     clock: &LocalClock,
+    ended: &mut Ended,
     out: &mut dyn FnMut(Event<'a>),
 ) -> Result<(), Passed> {
     let found = KINDS
@@ -121,11 +127,16 @@ fn read<'a>(
         return Ok(());
     }
     let structured = memmem::find(rest, b"source-address=\"").is_some();
-    let (event, nat) = if structured {
+    let (mut event, nat) = if structured {
         by_name(rest, time, *action, *end)?
     } else {
-        (in_words(rest, time, *action, *end)?, None)
+        in_words(rest, time, *action, *end)?
     };
+    if let Event::Flow(flow) = &mut event
+        && name.ends_with("_CLOSE")
+    {
+        ended.tell(flow, name.starts_with("APPTRACK"));
+    }
     out(event);
     if let Some(nat) = nat {
         out(Event::Translation(nat));
@@ -146,6 +157,16 @@ fn by_name<'a>(
     } else {
         end
     };
+    with_translation(&said, time, action, end)
+}
+
+/// The connection, and the outside address and port that it had where its source was translated.
+fn with_translation<'a>(
+    said: &Said<'a>,
+    time: Timestamp,
+    action: Option<Action>,
+    end: EndReason,
+) -> Result<(Event<'a>, Option<Translation>), Passed> {
     let ms = said.duration_ms(1)?;
     let event = said.flow_event(time, action, ms, end)?;
     let Event::Flow(flow) = &event else {
@@ -168,26 +189,34 @@ fn by_name<'a>(
     Ok((event, nat))
 }
 
-/// `: session denied 10.1.2.3/51000->192.0.2.7/443 junos-https 6(0) Games trust untrust ...`.
+/// `: session closed TCP FIN: 10.1.2.3/51000->192.0.2.7/443 junos-https 198.51.100.2/20000->192.0.2.7/443 r1 None 6 out trust untrust 7
+/// 10(1000) 12(9000) 30 ...`: the ends, the ends as translated, and, at the end, packets and bytes of either side and seconds.
 fn in_words<'a>(
     rest: &'a [u8],
     time: Timestamp,
     action: Option<Action>,
     end: EndReason,
-) -> Read<'a> {
+) -> Result<(Event<'a>, Option<Translation>), Passed> {
     let arrow = memmem::find(rest, b"->").ok_or(MISSING)?;
-    let src = rest
-        .get(..arrow)
-        .and_then(|before| Words::of(before).last())
-        .ok_or(MISSING)?;
+    let before = rest.get(..arrow).unwrap_or_default();
+    let src = Words::of(before).last().ok_or(MISSING)?;
     let mut words = Words::of(rest.get(arrow + 2..).unwrap_or_default());
     let dst = words.next().ok_or(MISSING)?;
     let (src, dst) = (split_port(src)?, split_port(dst)?);
-    let mut said = Said::nothing(crate::logs::said::escapes::Escapes::None);
+    let mut said = Said::nothing(Escapes::None);
     said.put(Part::ClientIp, src.0);
     said.put(Part::ClientPort, src.1);
     said.put(Part::ServerIp, dst.0);
     said.put(Part::ServerPort, dst.1);
+    let outside = words
+        .clone()
+        .find_map(|word| word.get(..memmem::find(word, b"->")?))
+        .and_then(|end| split_port(end).ok());
+    if let Some((ip, port)) = outside {
+        said.put(Part::NatIp, ip);
+        said.put(Part::NatPort, port);
+    }
+    counts(&mut said, words.clone());
     // The number of the protocol is a word of its own, or followed by a type in brackets.
     let protocol = words.find(|word| {
         word.first().is_some_and(u8::is_ascii_digit)
@@ -196,7 +225,34 @@ fn in_words<'a>(
             && word.len() <= 7
     });
     said.put(Part::Protocol, protocol.unwrap_or_default());
-    Ok(said.flow_event(time, action, None, end)?)
+    let idle = memmem::find(before, b"idle").is_some() && end == EndReason::End;
+    let end = if idle { EndReason::Idle } else { end };
+    with_translation(&said, time, action, end)
+}
+
+/// `10(1000) 12(9000) 30`: what the client sent, what the server did, and for how long.
+fn counts<'a>(said: &mut Said<'a>, words: Words<'a>) {
+    let counted = |word: &'a [u8]| {
+        let (packets, rest) = word.split_at_checked(memchr::memchr(b'(', word)?)?;
+        let bytes = rest.strip_prefix(b"(")?.strip_suffix(b")")?;
+        let all = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        (all(packets) && all(bytes)).then_some((packets, bytes))
+    };
+    let mut words = words.skip_while(|word| memmem::find(word, b"->").is_none());
+    let mut last = None;
+    while let Some(word) = words.next() {
+        let this = counted(word);
+        if let (Some((sent_packets, sent)), Some((received_packets, received))) = (last, this) {
+            said.put(Part::SentPackets, sent_packets);
+            said.put(Part::Sent, sent);
+            said.put(Part::ReceivedPackets, received_packets);
+            said.put(Part::Received, received);
+            let seconds = words.next().filter(|word| number(word).is_some());
+            said.put(Part::Duration, seconds.unwrap_or_default());
+            return;
+        }
+        last = this;
+    }
 }
 
 fn split_port(end: &[u8]) -> Result<(&[u8], &[u8]), RejectReason> {

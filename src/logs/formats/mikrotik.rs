@@ -167,5 +167,7 @@ fn signed_in<'a>(rest: &'a [u8], time: Timestamp) -> Read<'a> {
         from.filter(|ip| address(ip).is_some()).unwrap_or_default(),
     );
     said.account().ok_or(OTHER)?;
+    // Who manages a router from a machine need not be who sits there: the far end stands for the session.
+    said.replace(Part::Session, said.bytes(Part::ClientIp));
     Ok(said.sign_in_event(time, event.ok_or(OTHER)?, Basis::Directory)?)
 }

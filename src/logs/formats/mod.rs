@@ -14,6 +14,7 @@ mod cisco_asa;
 mod cisco_ise;
 mod cisco_meraki;
 mod cisco_wsa;
+mod clavister;
 mod cloudflare_gateway;
 mod combined;
 mod dante;
@@ -25,6 +26,7 @@ mod forcepoint;
 mod fortigate;
 mod freeradius_log;
 mod haproxy;
+mod hostapd;
 mod iptables;
 mod isc_dhcpd;
 mod isc_leases;
@@ -34,6 +36,7 @@ mod kea_log;
 mod leef;
 mod linux_conntrack;
 mod mikrotik;
+mod nat_events;
 mod nat_port_blocks;
 mod netskope;
 mod openvpn;
@@ -57,6 +60,7 @@ mod unbound;
 mod w3c;
 mod watchguard;
 mod windows_dhcp;
+mod windows_dhcpv6;
 mod windows_dns;
 mod windows_nps;
 mod windows_security;
@@ -80,6 +84,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &cisco_asa::CISCO_ASA,
     &cisco_ise::CISCO_ISE,
     &cisco_meraki::CISCO_MERAKI,
+    &clavister::CLAVISTER,
     &cloudflare_gateway::CLOUDFLARE_GATEWAY,
     &combined::COMBINED,
     &dante::DANTE,
@@ -91,6 +96,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &fortigate::FORTIGATE,
     &freeradius_log::FREERADIUS_LOG,
     &haproxy::HAPROXY,
+    &hostapd::HOSTAPD,
     &iptables::IPTABLES,
     &isc_dhcpd::IscDhcpd,
     &isc_leases::IscLeases,
@@ -99,6 +105,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &kea_log::KeaLog,
     &linux_conntrack::LinuxConntrack,
     &mikrotik::MIKROTIK,
+    &nat_events::NAT_EVENTS,
     &nat_port_blocks::NatPortBlocks,
     &netskope::NETSKOPE,
     &openvpn::OPENVPN,
@@ -120,6 +127,7 @@ pub static FORMATS: &[&dyn LogFormat] = &[
     &w3c::W3c,
     &watchguard::WATCHGUARD,
     &windows_dhcp::WINDOWS_DHCP,
+    &windows_dhcpv6::WINDOWS_DHCPV6,
     &windows_dns::WINDOWS_DNS,
     &windows_nps::WINDOWS_NPS,
     &windows_security::WindowsSecurity,

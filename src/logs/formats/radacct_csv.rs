@@ -1,6 +1,7 @@
 //! FreeRADIUS's table `radacct`, exported with its heading (CSV, TSV, semicolons): a row a session, made into its start and its stop.
 //!
-//! Times are as the database prints them, in the source's zone unless one stands there. A session that runs has no stop time.
+//! Times are as the database prints them, in the source's zone unless one stands there. A session that runs has no stop time; then the last
+//! accounting packet (`acctupdatetime`) is the last word of the person's being there.
 
 use std::borrow::Cow;
 
@@ -15,6 +16,9 @@ use crate::logs::times::LocalClock;
 use crate::record::{
     AccountText, Basis, Event, IgnoreReason, RejectReason, SignIn, SignInEvent, Timestamp,
 };
+
+/// One row: the start, and the stop, or the last word of a session that runs.
+type Steps<'a> = (SignIn<'a>, Option<SignIn<'a>>);
 
 /// The table `radacct`.
 pub(super) struct RadacctCsv;
@@ -65,10 +69,10 @@ impl LineReader for Reader {
             return Outcome::Ignored(IgnoreReason::Comment);
         }
         match self.session(frame.bytes) {
-            Ok((start, stop)) => {
+            Ok((start, last)) => {
                 out(Event::SignIn(start));
-                if let Some(stop) = stop {
-                    out(Event::SignIn(stop));
+                if let Some(last) = last {
+                    out(Event::SignIn(last));
                 }
                 Outcome::Records
             }
@@ -78,10 +82,7 @@ impl LineReader for Reader {
 }
 
 impl Reader {
-    fn session<'a>(
-        &self,
-        line: &'a [u8],
-    ) -> Result<(SignIn<'a>, Option<SignIn<'a>>), RejectReason> {
+    fn session<'a>(&self, line: &'a [u8]) -> Result<Steps<'a>, RejectReason> {
         let columns = self.columns.as_ref().ok_or(RejectReason::WrongShape)?;
         let (row, cells) = columns.row::<FIELDS>(line);
         if cells != columns.len() {
@@ -98,9 +99,16 @@ impl Reader {
             ipv6,
             started,
             stopped,
+            updated,
         ] = row.map(unless_null);
         let started = self.time(started)?.ok_or(RejectReason::BadTime)?;
         let stopped = self.time(stopped)?;
+        let updated = self.time(updated)?.filter(|time| *time > started);
+        let last = match (stopped, updated) {
+            (Some(time), _) => Some((time, SignInEvent::Stop)),
+            (None, Some(time)) => Some((time, SignInEvent::Interim)),
+            (None, None) => None,
+        };
         let ip = match ip.or(ipv6) {
             Some(ip) => Some(address(&ip).ok_or(RejectReason::BadAddress)?)
                 .filter(|ip| !super::radius_detail::is_chosen_later(*ip)),
@@ -124,12 +132,12 @@ impl Reader {
             realm: realm.into(),
             ..sign_in(started, SignInEvent::Start, Basis::Radius)
         };
-        let stop = stopped.map(|time| SignIn {
+        let last = last.map(|(time, event)| SignIn {
             time,
-            event: SignInEvent::Stop,
+            event,
             ..start.clone()
         });
-        Ok((start, stop))
+        Ok((start, last))
     }
 
     fn time(&self, cell: Option<Cow<'_, [u8]>>) -> Result<Option<Timestamp>, RejectReason> {
@@ -162,7 +170,7 @@ fn heading(line: &[u8]) -> Option<Columns> {
     known.then_some(columns)
 }
 
-const FIELDS: usize = 10;
+const FIELDS: usize = 11;
 
 static NAMES: &[&[&str]] = &[
     &["username"],
@@ -175,4 +183,5 @@ static NAMES: &[&[&str]] = &[
     &["framedipv6address"],
     &["acctstarttime"],
     &["acctstoptime"],
+    &["acctupdatetime"],
 ];

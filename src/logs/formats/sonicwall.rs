@@ -82,7 +82,7 @@ fn read<'a>(
         && said.raw(Part::ServerPort).is_none_or(|port| port != b"53")
         && said.raw(Part::Host).is_none()
         && said.raw(Part::Path).is_none()
-        && let Ok(event) = said.sign_in_told(time, message, Basis::Directory)
+        && let Ok(event) = with_far_end(said, message).sign_in_told(time, message, Basis::Directory)
     {
         out(event);
         return Ok(());
@@ -108,6 +108,18 @@ fn read<'a>(
     }
     out(event);
     Ok(())
+}
+
+/// Who manages the device, or comes through its VPN, does so from an address that is nobody's inside: it stands for the session.
+fn with_far_end<'a>(mut said: Said<'a>, message: &[u8]) -> Said<'a> {
+    let far = [b"dministrator".as_slice(), b"VPN", b"CLI", b"WAN zone"];
+    if far
+        .iter()
+        .any(|word| memchr::memmem::find(message, word).is_some())
+    {
+        said.replace(Part::Session, said.bytes(Part::ClientIp));
+    }
+    said
 }
 
 /// `10.1.2.3:51000:X0:name`, an address alone, or IPv6 with or without what follows.

@@ -164,8 +164,10 @@ fn sign_in<'a>(said: &Said<'a>, time: Timestamp) -> Read<'a> {
     said.account().ok_or(OTHER)?;
     let mut said = *said;
     said.replace(Part::Server, &[]);
-    if memchr::memmem::find(said.bytes(Part::Subkind), b"VPN").is_some() {
-        // The outside end of a tunnel stands for its session: by that it is told to be no address of a person.
+    let far = [b"VPN".as_slice(), b"GUI", b"CLI", b"Console", b"IPSec"];
+    let has = |word: &&[u8]| memchr::memmem::find(said.bytes(Part::Subkind), word).is_some();
+    if far.iter().any(has) {
+        // The far end of a tunnel, or of whoever manages the device, stands for the session: by that it is told to be no address of a person.
         said.replace(Part::Session, said.bytes(Part::ClientIp));
     }
     Ok(said.sign_in_event(time, event, Basis::Directory)?)

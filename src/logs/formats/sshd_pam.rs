@@ -1,11 +1,15 @@
 //! Sign-ins on Linux and other Unix machines through syslog: sshd's own messages, and what PAM says of any program's sessions.
+//!
+//! Who signs in at a server from a machine need not be who sits at that machine: an administrator's account, a job's, another person's.
+//! So the far end stands in the session's number, by which attribution tells that it is nobody's address.
 
 use crate::logs::envelope::Envelope;
 use crate::logs::fields::{Words, address, after, between, contains, number, text};
-use crate::logs::lines::{LineFormat, OTHER, Read, sign_in};
+use crate::logs::lines::{LineFormat, OTHER, Read, far_end, sign_in};
 use crate::logs::pairs::Pairs;
 use crate::logs::times::LocalClock;
-use crate::record::{AccountText, Basis, Event, RejectReason, SignIn, SignInEvent};
+use crate::record::{AccountText, Basis, Event, RejectReason, SignIn, SignInEvent, Word};
+use std::net::IpAddr;
 
 pub(super) static SSHD_PAM: LineFormat = LineFormat {
     name: "sshd_pam",
@@ -51,7 +55,7 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
         account_token: said.user.map(text).and_then(AccountText::new),
         ip: ip.filter(|ip| !ip.is_loopback()),
         client_port: ip.and_then(|_| port(envelope.message)),
-        session: process(line).map(text).unwrap_or_default().into(),
+        session: session(line, ip, port(envelope.message)),
         nas: text(envelope.host).into(),
         ..sign_in(envelope.stamp.moment()?, said.event, Basis::Directory)
     }))
@@ -182,7 +186,15 @@ fn name(rest: &[u8]) -> Option<&[u8]> {
     rest.split(|byte| matches!(byte, b' ' | b'(')).next()
 }
 
-/// The number of the process: one a session.
+/// The far end where it is known, else the number of the process: one a session.
+fn session<'a>(line: &'a [u8], from: Option<IpAddr>, port: Option<u16>) -> Word<'a> {
+    match from {
+        Some(ip) => far_end(ip, port).into(),
+        None => process(line).map(text).unwrap_or_default().into(),
+    }
+}
+
+/// The number of the process.
 fn process(line: &[u8]) -> Option<&[u8]> {
     let number = between(line, "[", "]:")?;
     number.iter().all(u8::is_ascii_digit).then_some(number)

@@ -1,4 +1,7 @@
-//! strongSwan's messages about IPsec clients (charon, through syslog or a file): who came in from where, and which inside address they got.
+//! strongSwan's messages about IPsec clients (charon, through syslog or a file): who came in, and which inside address they got.
+//!
+//! Where a client came in from is no address of a school's: it may be anybody's home or a whole mobile network's, and is not kept with the
+//! account. Only the virtual address, which the server gave to this one client, is claimed.
 
 use crate::logs::envelope::Envelope;
 use crate::logs::fields::{address, after, between, contains, text};
@@ -67,7 +70,7 @@ impl<'a> Said<'a> {
             return Some(Said {
                 event,
                 account,
-                ip: far.get(..bracket),
+                ip: None,
                 session: association().or(tagged),
             });
         }

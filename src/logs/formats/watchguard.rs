@@ -165,6 +165,11 @@ fn signed_in<'a>(
     };
     said.replace(Part::User, name);
     said.replace(Part::ClientIp, ip);
+    let far = [b"VPN user".as_slice(), b"Management user", b"VPN User"];
+    if far.iter().any(|who| memmem::find(line, who).is_some()) {
+        // The far end of a tunnel, or of whoever manages the device, is nobody's address inside: it stands for the session.
+        said.replace(Part::Session, ip);
+    }
     out(said.sign_in_event(time, event.ok_or(OTHER)?, Basis::Directory)?);
     Ok(())
 }

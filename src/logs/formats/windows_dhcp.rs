@@ -28,7 +28,7 @@ fn is_row(line: &[u8]) -> bool {
     let (Some(id), Some(date), Some(time)) = (cells.next(), cells.next(), cells.next()) else {
         return false;
     };
-    number(id).is_some_and(|id| id < 100_000)
+    number(id).is_some_and(|id| id < 11_000)
         && matches!(date, [_, _, b'/', _, _, b'/', _, _, ..])
         && matches!(time, [_, _, b':', _, _, b':', _, _])
         && line.split(|byte| *byte == b',').count() >= 7

@@ -548,8 +548,11 @@ fn stands_for_nothing(value: &[u8]) -> bool {
 }
 
 /// Names that are nobody's.
-static NOBODY: [&str; 6] = [
+static NOBODY: [&str; 9] = [
     "unknown",
+    "unknown user",
+    "unauthenticated user",
+    "unauthenticated-user",
     "none",
     "anonymous",
     "unauthenticated",

@@ -224,6 +224,9 @@ impl Engine {
             "SET {STANDING_SETTINGS}, max_memory_usage = {}",
             self.memory / 10 * 8
         );
+        if access == Access::Read {
+            all.push_str(TAKING_TURNS);
+        }
         for (name, value) in settings {
             all.push_str(&format!(
                 ", {} = {}",
@@ -344,6 +347,10 @@ const STANDING_SETTINGS: &str = "max_bytes_before_external_group_by = 0, \
     max_insert_block_size = 262144, min_insert_block_size_rows = 262144, \
     min_insert_block_size_bytes = 67108864, \
     output_format_json_quote_64bit_integers = 0, output_format_parquet_parallel_encoding = 0";
+
+/// Questions go before those that say a `priority` of their own above 1, which wait so many milliseconds at most
+/// before each block they read: held back, never stopped. Rows that are stored take no part in it.
+const TAKING_TURNS: &str = ", priority = 1, low_priority_query_wait_time_ms = 20";
 
 /// Empties `tmp` and puts a file in its place: a spill that a query asks for against the standing
 /// settings then fails instead of being written in clear (the engine honours no policy for it).

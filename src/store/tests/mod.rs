@@ -12,7 +12,9 @@ mod round_trip;
 mod saved_states;
 mod schema;
 mod server;
+mod turns;
 mod views;
+mod workbench;
 
 use super::scratch::{Scratch, settings, turn};
 use super::*;

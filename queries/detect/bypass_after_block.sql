@@ -1,0 +1,32 @@
+-- id: detect/bypass_after_block
+-- title: A way round the filter soon after a refusal
+-- means: Within fifteen minutes after the filter had refused a request of a device, the device kept up a tunnel or used a network that hides who speaks to whom.
+-- reader: the provider's technicians and the establishment's network manager
+-- severity: high
+-- window: one local day of one subject
+-- policy: acceptable use: no bypass of filtering or security; access that appears deliberate
+-- why: the order of the two tells more than either: it is how a deliberate bypass begins; neither what was refused nor what went through the tunnel is read here
+-- false alarms: a tunnel that was up for another reason, advertisements that are refused on most pages, a shared address
+-- The stretch begins with the refusal: if somebody else came to the address before the tunnel, nobody is named.
+-- A browser asks for names over an encrypted channel by itself, and a proxy may be the filter: neither counts here.
+SELECT toString(f.src_ip) AS address, '' AS account, count() AS n, toUInt64(uniqExact(b.source_id, b.frame, b.ordinal)) AS wide,
+       toUnixTimestamp64Micro(min(b.time)) AS moment, toUnixTimestamp64Micro(max(f.`end`)) AS ended,
+       arrayConcat(groupArraySorted(10)(('flows', lower(hex(f.source_id)), f.frame, f.ordinal)),
+                   groupArraySorted(10)(('web_hits', lower(hex(b.source_id)), b.frame, b.ordinal))) AS places
+FROM
+(
+    SELECT source_id, frame, ordinal, start, `end`, src_ip FROM flows
+    WHERE start >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+      AND application_class IN ('vpn', 'anonymiser') AND application_basis IN ('content', 'name', 'address_list') AND action != 'blocked'
+      AND src_packets > 0 AND dst_packets > 0
+      AND NOT (dst_ip BETWEEN toIPv6('10.0.0.0') AND toIPv6('10.255.255.255') OR dst_ip BETWEEN toIPv6('172.16.0.0') AND toIPv6('172.31.255.255')
+           OR dst_ip BETWEEN toIPv6('192.168.0.0') AND toIPv6('192.168.255.255') OR dst_ip BETWEEN toIPv6('fc00::') AND toIPv6('fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'))
+) AS f
+ASOF JOIN
+(
+    SELECT source_id, frame, ordinal, time, client_ip FROM web_hits
+    WHERE time >= fromUnixTimestamp64Micro({since:Int64} - 900000000, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') AND action = 'blocked'
+) AS b ON f.src_ip = b.client_ip AND f.start >= b.time
+WHERE f.start <= b.time + INTERVAL 15 MINUTE
+GROUP BY f.src_ip, toStartOfTenMinutes(f.start)
+ORDER BY moment, address

@@ -1,0 +1,20 @@
+-- id: detect/open_proxy
+-- title: A proxy on the internet
+-- means: A device asked a far proxy for other hosts, so that filter and log see the proxy and not the host.
+-- reader: the provider's technicians and the establishment's network manager
+-- severity: high
+-- window: one local day of one subject
+-- policy: acceptable use: no bypass of filtering or security
+-- why: a provider must know whether its filter is gone round; judged only where its own proxies are registered
+-- false alarms: a proxy of the provider or of a supplier that is not registered
+-- What a firewall refused did not take place. Far ends that are known or stand inside are left out here already: there may be millions.
+SELECT 'flows' AS tab, lower(hex(source_id)) AS source, frame, ordinal, toUnixTimestamp64Micro(start) AS moment, toUnixTimestamp64Micro(`end`) AS ended,
+       toString(src_ip) AS src, toString(dst_ip) AS dst, account_token AS account, toString(application) AS app, toString(application_basis) AS app_basis,
+       src_packets, dst_packets, src_bytes + dst_bytes AS bytes
+FROM flows
+WHERE start >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+  AND application_class = 'proxy' AND action != 'blocked' AND application_basis IN ('content', 'name', 'address_list')
+  AND NOT arrayExists((first, last) -> dst_ip BETWEEN first AND last, {known_first:Array(IPv6)}, {known_last:Array(IPv6)})
+  AND NOT (dst_ip BETWEEN toIPv6('10.0.0.0') AND toIPv6('10.255.255.255') OR dst_ip BETWEEN toIPv6('172.16.0.0') AND toIPv6('172.31.255.255')
+           OR dst_ip BETWEEN toIPv6('192.168.0.0') AND toIPv6('192.168.255.255') OR dst_ip BETWEEN toIPv6('fc00::') AND toIPv6('fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'))
+ORDER BY moment, tab, source, frame, ordinal

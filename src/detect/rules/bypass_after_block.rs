@@ -1,0 +1,42 @@
+//! `bypass_after_block`: a way round the filter, taken soon after the filter had refused something.
+
+use super::super::counted::Counted;
+use super::super::make::{Score, counted};
+use crate::store::Sql;
+
+/// The rule.
+pub(super) static BYPASS_AFTER_BLOCK: Counted = Counted {
+    sql: Sql::embedded(
+        "detect/bypass_after_block",
+        include_str!("../../../queries/detect/bypass_after_block.sql"),
+    ),
+    score: |sum| {
+        let mut score = Score::default();
+        score.add(
+            60,
+            format!(
+                "{} within fifteen minutes after a refusal",
+                counted(sum.rows, "flow")
+            ),
+        );
+        if sum.stretches >= 2 {
+            score.add(20, format!("{} times in the day", sum.stretches));
+        }
+        score
+    },
+    enough: 60,
+    summary: |sum| {
+        format!(
+            "{} round the filter soon after a refusal",
+            counted(sum.rows, "flow")
+        )
+    },
+    innocent: |_| {
+        vec![
+            "somebody else came to the address between the two: no, or nobody would be named"
+                .to_owned(),
+            "an advertisement within a page was refused and not the page: not told apart"
+                .to_owned(),
+        ]
+    },
+};
