@@ -411,9 +411,6 @@ impl<'a> Formats<'a> {
     }
 }
 
-/// From this share of lines on, in hundredths, a file is taken for what it looks like without a warning.
-const MOST_LINES: u8 = 50;
-
 /// The rows that one of several reading threads makes, and those of what was rejected.
 struct PrintedRows {
     rows: Rows<OutputTokens>,
@@ -439,6 +436,9 @@ impl Making for PrintedRows {
         (self.rows.take(rows), rejected.unwrap_or_default())
     }
 }
+
+/// From this share of lines on, in hundredths, a file is taken for what it looks like without a warning.
+const MOST_LINES: u8 = 50;
 
 /// Counts, and how many files could not be read.
 type Printed = (Counts, u64);
