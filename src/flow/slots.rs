@@ -55,12 +55,11 @@ impl Slots {
     /// The numbers of all entries, ordered by the first frame of each.
     pub(super) fn by_first_frame(&self) -> Vec<u32> {
         let entries = self.pieces.iter().flatten().zip(0u32..);
-        let mut order: Vec<u32> = entries
-            .filter_map(|(entry, index)| entry.as_ref().map(|_| index))
+        let mut order: Vec<(u64, u32)> = entries
+            .filter_map(|(entry, index)| Some((entry.as_ref()?.first_frame, index)))
             .collect();
-        // Most lie in order already, so this looks at them nearly one after another.
-        order.sort_by_key(|index| self.get(*index).map(|entry| entry.first_frame));
-        order
+        order.sort_unstable();
+        order.into_iter().map(|(_, index)| index).collect()
     }
 
     #[inline]

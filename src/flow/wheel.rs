@@ -18,6 +18,8 @@ pub(super) struct Turn {
 pub(super) struct Wheel {
     slots: Vec<VecDeque<Turn>>,
     now: i64,
+    /// No entry stands before this second: where room is made, those that are due next are not looked for anew each time.
+    earliest: i64,
 }
 
 impl Wheel {
@@ -25,6 +27,7 @@ impl Wheel {
         Wheel {
             slots: (0..SLOTS).map(|_| VecDeque::new()).collect(),
             now: i64::MIN,
+            earliest: i64::MIN,
         }
     }
 
@@ -46,6 +49,7 @@ impl Wheel {
             self.now.saturating_add(1),
             self.now.saturating_add(SLOTS - 1),
         );
+        self.earliest = self.earliest.min(at);
         if let Some(slot) = self.slot(at) {
             slot.push_back(turn);
         }
@@ -67,9 +71,10 @@ impl Wheel {
 
     /// The entry that is due next, at the earliest.
     pub(super) fn pop_next(&mut self) -> Option<Turn> {
-        for ahead in 1..SLOTS {
-            let at = self.now.saturating_add(ahead);
+        let first = self.earliest.max(self.now.saturating_add(1));
+        for at in first..self.now.saturating_add(SLOTS) {
             if let Some(turn) = self.slot(at).and_then(VecDeque::pop_front) {
+                self.earliest = at;
                 return Some(turn);
             }
         }

@@ -1,7 +1,7 @@
 //! What collectors and relays put before a message: a priority, a time, a host, a program (RFC 3164, RFC 5424, and what is written in
 //! their place). It may be missing wholly or in part; then the message begins earlier.
 
-use super::fields::{Words, number};
+use super::fields::{Words, address, number};
 use super::stamps::{self, Stamp};
 use super::times::LocalClock;
 use crate::record::Timestamp;
@@ -249,6 +249,11 @@ fn host_and_program(rest: &[u8], hosted: bool) -> (&[u8], &[u8], &[u8]) {
         Some(b":") => (first, &[], words.rest()),
         Some(word) => match tag(word).or_else(|| numbered_tag(word)) {
             Some(program) => (first, program, words.rest()),
+            // A relay that names itself and then the address it had the line from.
+            None if hosted && address(word).is_some() => match words.next().and_then(tag) {
+                Some(program) => (first, program, words.rest()),
+                None => (first, &[], after_host),
+            },
             None if hosted => (first, &[], after_host),
             None => (&[], &[], rest),
         },

@@ -106,10 +106,14 @@ pub(super) enum Made {
     /// A flow that is over.
     Flow(EndedFlow),
     /// A reject, or what was heard in the packets.
-    Event(Place, Event<'static>),
+    Event(Box<(Place, Event<'static>)>),
 }
 
 impl Made {
+    fn event(place: Place, event: Event<'static>) -> Made {
+        Made::Event(Box::new((place, event)))
+    }
+
     /// The record, with what lists say of it.
     pub(super) fn record(self, source: SourceId, lists: &ListIndex) -> (Place, Event<'static>) {
         match self {
@@ -119,7 +123,8 @@ impl Made {
                 let place = place(source, metered.first_frame);
                 (place, Event::Flow(Box::new(metered.flow)))
             }
-            Made::Event(place, mut event) => {
+            Made::Event(heard) => {
+                let (place, mut event) = *heard;
                 lists.classify(&mut event);
                 (place, event)
             }
@@ -150,7 +155,7 @@ pub(super) fn each_made(
             Next::Step(Step::Packet(packet)) => {
                 let fate = meter.packet(&packet, &mut flows);
                 if let Some(reject) = counts.packet(&packet, fate) {
-                    out(Made::Event(place(source, packet.number), reject))?;
+                    out(Made::event(place(source, packet.number), reject))?;
                 }
             }
             Next::Step(Step::Damage {
@@ -159,13 +164,13 @@ pub(super) fn each_made(
                 length,
             }) => {
                 let (place, reject) = counts.damage(source, reason, offset, length);
-                out(Made::Event(place, reject))?;
+                out(Made::event(place, reject))?;
             }
         }
         hand_out(&mut flows, &mut counts, &mut out)?;
         for (place, event) in placed(source, meter.heard()) {
             counts.events += 1;
-            out(Made::Event(place, event))?;
+            out(Made::event(place, event))?;
         }
     }
     loop {

@@ -67,10 +67,11 @@ impl Application for Kerberos {
             let Some(message) = reader.take(length as usize) else {
                 break;
             };
-            if said.len() - reader.rest().len() > before && talk.is_new {
-                if let Some(event) = event(message, talk) {
-                    facts.tell(event);
-                }
+            if said.len() - reader.rest().len() > before
+                && talk.is_new
+                && let Some(event) = event(message, talk)
+            {
+                facts.tell(event);
             }
         }
         Hearing::GoOn

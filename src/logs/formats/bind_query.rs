@@ -5,11 +5,12 @@
 
 use crate::logs::envelope::Envelope;
 use crate::logs::envelope::without_priority;
-use crate::logs::fields::{address, domain, number, text};
+use crate::logs::fields::{Words, address, after, contains, domain, number, text};
 use crate::logs::lines::{LineFormat, OTHER, Read, question};
+use crate::logs::pairs::Pairs;
 use crate::logs::stamps::{Stamp, stamp};
 use crate::logs::times::LocalClock;
-use crate::record::{Action, DnsQuery, Event, RejectReason};
+use crate::record::{Action, DnsQuery, Event, RejectReason, Timestamp, Word};
 
 pub(super) static BIND_QUERY: LineFormat = LineFormat {
     name: "bind_query",
@@ -31,6 +32,9 @@ fn is_named(line: &[u8]) -> bool {
 }
 
 fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
+    if contains(line, "|Infoblox|") {
+        return rewritten(line, clock);
+    }
     let Some(client) = client(line) else {
         let (found, _) = stamp(without_priority(line), clock);
         let known = is_named(line) || found != Stamp::Missing || has_category(line);
@@ -45,7 +49,13 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
     };
     let ip = address(client.ip).ok_or(RejectReason::BadAddress)?;
     let asked = Asked::of(kind, rest)?;
-    let time = Envelope::of(line, clock).stamp.moment()?;
+    let own = line
+        .get(..client.at)
+        .and_then(|before| own_time(before, clock));
+    let time = match own {
+        Some(time) => time,
+        None => Envelope::of(line, clock).stamp.moment()?,
+    };
     Ok(Event::DnsQuery(DnsQuery {
         client_ip: Some(ip),
         client_port: client.port,
@@ -54,14 +64,60 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
         qtype: text(asked.qtype).into(),
         rcode: text(asked.rcode).into(),
         action: asked.action,
+        answers: asked.answers,
         ..question(time)
     }))
+}
+
+/// `07-Apr-2026 08:08:10.043` right before `client`, behind a collector's heading: the server's own time, with its year.
+fn own_time(before: &[u8], clock: &LocalClock) -> Option<Timestamp> {
+    let mut words = before.trim_ascii_end().rsplit(|byte| *byte == b' ');
+    let (time, date) = (words.next()?, words.next()?);
+    let is_date = matches!(date, [_, _, b'-', _, _, _, b'-', _, _, _, _]);
+    is_date.then(|| clock.stamp_of(date, time, None)).flatten()
+}
+
+/// `CEF:0|Infoblox|NIOS|..|RPZ-QNAME|NXDOMAIN|7|.. src=.. spt=.. qtype=A msg="rpz QNAME NXDOMAIN rewrite NAME [A] via .."`: Infoblox's own
+/// way to tell of its response policy.
+fn rewritten<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
+    let name = after(line, " rewrite ").and_then(|rest| rest.split(|byte| *byte == b' ').next());
+    let pairs = Pairs::of(line);
+    let (Some(name), Some(ip)) = (name, pairs.value(b"src")) else {
+        return Err(OTHER);
+    };
+    let port = pairs.value(b"spt").and_then(number);
+    let time = Envelope::of(line, clock).stamp.moment()?;
+    Ok(Event::DnsQuery(DnsQuery {
+        client_ip: Some(address(ip).ok_or(RejectReason::BadAddress)?),
+        client_port: port.and_then(|port| u16::try_from(port).ok()),
+        qname: domain(name).into(),
+        qtype: text(pairs.value(b"qtype").unwrap_or_default()).into(),
+        action: Some(match contains(line, "PASSTHRU") {
+            true => Action::Allowed,
+            false => Action::Blocked,
+        }),
+        ..question(time)
+    }))
+}
+
+/// `NAME TTL IN A 192.0.2.7; NAME TTL IN ...;` behind the flags: what the names and addresses stand for.
+fn answers(rest: &[u8]) -> Vec<Word<'_>> {
+    let data = |record| {
+        let mut words = Words::of(record).skip_while(|word| !is_class(word)).skip(1);
+        let kind = words.next()?;
+        let data = words.next()?;
+        matches!(kind, b"A" | b"AAAA" | b"CNAME" | b"PTR")
+            .then(|| Word::from(text(data.strip_suffix(b".").unwrap_or(data))))
+    };
+    rest.split(|byte| *byte == b';').filter_map(data).collect()
 }
 
 /// Who a message is about, and the message.
 struct Client<'a> {
     ip: &'a [u8],
     port: Option<u16>,
+    /// Where `client` stands in the line.
+    at: usize,
     message: &'a [u8],
 }
 
@@ -101,9 +157,15 @@ fn client(line: &[u8]) -> Option<Client<'_>> {
     if let Some(view) = rest.strip_prefix(b"view ") {
         rest = view.get(memchr::memmem::find(view, b": ")? + 2..)?;
     }
+    // Infoblox says by which transport the question came.
+    let rest = [b"UDP: ".as_slice(), b"TCP: "]
+        .iter()
+        .find_map(|transport| rest.strip_prefix(*transport))
+        .unwrap_or(rest);
     Some(Client {
         ip,
         port,
+        at,
         message: rest,
     })
 }
@@ -143,6 +205,7 @@ struct Asked<'a> {
     rcode: &'a [u8],
     server: Option<&'a [u8]>,
     action: Option<Action>,
+    answers: Vec<Word<'a>>,
 }
 
 impl<'a> Asked<'a> {
@@ -153,6 +216,7 @@ impl<'a> Asked<'a> {
             rcode: &[],
             server: None,
             action: None,
+            answers: Vec::new(),
         };
         match kind {
             Kind::Query | Kind::Response => asked.plain(kind, rest)?,
@@ -186,9 +250,7 @@ impl<'a> Asked<'a> {
 
     /// `a.example IN A +E(0)K (10.1.0.53)`; of a response the code stands after the type.
     fn plain(&mut self, kind: Kind, rest: &'a [u8]) -> Result<(), RejectReason> {
-        let mut words = rest
-            .split(|byte| *byte == b' ')
-            .filter(|word| !word.is_empty());
+        let mut words = Words::of(rest);
         let mut word = || words.next().ok_or(RejectReason::MissingFields);
         self.qname = word()?;
         let class = word()?;
@@ -198,6 +260,12 @@ impl<'a> Asked<'a> {
         self.qtype = word()?;
         if matches!(kind, Kind::Response) {
             self.rcode = word()?;
+        }
+        let mut behind = words.clone();
+        if behind.next() == Some(b"response:") {
+            self.rcode = behind.next().ok_or(RejectReason::MissingFields)?;
+            self.answers = answers(behind.rest());
+            return Ok(());
         }
         self.server = words
             .filter_map(|word| word.strip_prefix(b"(")?.strip_suffix(b")"))

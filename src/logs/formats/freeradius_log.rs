@@ -3,6 +3,8 @@
 //! `Auth: (5) Login OK: [j.bloggs] (from client ap1 port 0 cli 02-00-00-00-16-21)`. It names no address, but the card. Where passwords are
 //! logged they stand after the name and are left out.
 
+use std::borrow::Cow;
+
 use crate::logs::envelope::Envelope;
 use crate::logs::fields::{Words, address, after, card, contains, text};
 use crate::logs::lines::{LineFormat, OTHER, Read, sign_in};
@@ -50,6 +52,11 @@ fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {
         .ok_or(RejectReason::MissingFields)?;
     let time = Envelope::of(line, clock).stamp.moment()?;
     let name = text(without_password(name));
+    // FreeRADIUS doubles a backslash when it prints it; the detail file's reader undoes the same.
+    let name = match name.contains("\\\\") {
+        true => Cow::Owned(name.replace("\\\\", "\\")),
+        false => name,
+    };
     let realm = name.rsplit_once('@').map(|(_, realm)| realm.to_owned());
     let about = Words::of(about);
     let value = |key: &[u8]| {

@@ -94,9 +94,14 @@ impl<'a> Message<'a> {
             Some((*event, rest))
         })?;
         // A release or refusal of what this server does not have changes nothing.
+        // Infoblox writes more after it.
+        let said = memchr::memmem::find(message, b" TransID ")
+            .and_then(|at| message.get(..at))
+            .unwrap_or(message);
+        let ends = |said: &[u8], end: &str| said.trim_ascii_end().ends_with(end.as_bytes());
         let void = NO_EFFECT
             .iter()
-            .any(|end| message.trim_ascii_end().ends_with(end.as_bytes()));
+            .any(|end| ends(message, end) || ends(said, end));
         (!void || event == LeaseEvent::Assign).then_some(Message { event, rest })
     }
 

@@ -9,7 +9,7 @@ use crate::logs::said::actions::action_of;
 use crate::logs::said::containers::Named;
 use crate::logs::said::{Part, Said};
 use crate::logs::times::LocalClock;
-use crate::record::{Action, Basis, EndReason, Event, RejectReason};
+use crate::record::{Action, Basis, EndReason, Event, RejectReason, Translation};
 
 /// SonicWall's log.
 pub(super) static SONICWALL: LineFormat<ReadLines> = LineFormat {
@@ -30,6 +30,7 @@ const PART: Named = |key| {
         b"time" => Part::Time,
         b"src" | b"srcV6" => Part::ClientIp,
         b"dst" | b"dstV6" => Part::ServerIp,
+        b"natSrc" | b"natSrcV6" => Part::NatIp,
         b"proto" => Part::Protocol,
         b"usr" | b"user" => Part::User,
         b"op" => Part::Method,
@@ -68,6 +69,7 @@ fn read<'a>(
     let time = time.ok_or(BAD_TIME)?;
     split_end(&mut said, Part::ClientIp, Part::ClientPort)?;
     split_end(&mut said, Part::ServerIp, Part::ServerPort)?;
+    split_end(&mut said, Part::NatIp, Part::NatPort)?;
     let message = said.bytes(Part::Message);
     let action = action(&said, kind, message);
     let method = match said.bytes(Part::Method) {
@@ -106,8 +108,32 @@ fn read<'a>(
         // "Connection opened": whatever was counted is counted again when it closes.
         flow.end_reason = Some(EndReason::Active);
     }
+    let nat = translation(&said, &event)?;
     out(event);
+    if let Some(nat) = nat {
+        out(Event::Translation(nat));
+    }
     Ok(())
+}
+
+/// The outside address and port that the connection had, where its source was translated.
+fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, Passed> {
+    let (Some(outside_ip), Event::Flow(flow)) = (said.ip(Part::NatIp)?, event) else {
+        return Ok(None);
+    };
+    let port = said.port(Part::NatPort)?;
+    Ok(
+        (outside_ip != flow.src_ip && !outside_ip.is_unspecified()).then(|| Translation {
+            from: flow.start,
+            to: (flow.end_reason == Some(EndReason::End)).then_some(flow.end),
+            protocol: flow.protocol,
+            inside_ip: flow.src_ip,
+            inside_port: Some(flow.src_port).filter(|port| *port != 0),
+            outside_ip,
+            outside_port_first: port,
+            outside_port_last: port,
+        }),
+    )
 }
 
 /// Who manages the device, or comes through its VPN, does so from an address that is nobody's inside: it stands for the session.

@@ -55,16 +55,16 @@ const PART: Named = |key| {
         b"recv_bytes" | b"bytes_received" | b"size" => Part::Received,
         b"sent_pkts" | b"packets_sent" => Part::SentPackets,
         b"recv_pkts" | b"packets_received" => Part::ReceivedPackets,
-        b"duration" | b"con_duration" => Part::Duration,
+        b"duration" | b"con_duration" | b"lease_time" => Part::Duration,
         b"fullreqtime" => Part::Query,
         b"user_agent" | b"ua" => Part::Agent,
         b"referer" => Part::Referrer,
         b"contenttype" | b"content_type" | b"content-type" => Part::ContentType,
         b"tran_src_ip" | b"src_trans_ip" => Part::NatIp,
         b"tran_src_port" | b"src_trans_port" => Part::NatPort,
-        b"ipaddress" | b"leased_ip" => Part::Path,
-        b"client_physical_address" | b"client_mac" => Part::Mac,
-        b"client_host_name" => Part::OtherUser,
+        b"ipaddress" | b"leased_ip" | b"reported_ip" => Part::Path,
+        b"client_physical_address" | b"client_mac" | b"src_mac" => Part::Mac,
+        b"client_host_name" | b"reported_host" => Part::OtherUser,
         b"message" => Part::Message,
         b"con_event" | b"connevent" => Part::Qtype,
         _ => return None,
@@ -109,7 +109,9 @@ fn read<'a>(
             let ms = said.duration_ms(1)?;
             said.any_event(time, action, ms)?
         }
-        b"Event" if said.raw(Part::Path).is_some() => lease(&said, time)?,
+        b"Event" if memchr::memmem::find(said.bytes(Part::Subkind), b"DHCP").is_some() => {
+            lease(&said, time)?
+        }
         b"Event" => sign_in(&said, time)?,
         b"Firewall" | b"IDP" | b"ATP" | b"Application" | b"Application filter" | b"Anti-Virus" => {
             said.replace(Part::Query, &[]);
@@ -163,7 +165,10 @@ fn sign_in<'a>(said: &Said<'a>, time: Timestamp) -> Read<'a> {
     };
     said.account().ok_or(OTHER)?;
     let mut said = *said;
-    said.replace(Part::Server, &[]);
+    // The card in it is the last router's where there is one between.
+    for part in [Part::Server, Part::Mac] {
+        said.replace(part, &[]);
+    }
     let far = [b"VPN".as_slice(), b"GUI", b"CLI", b"Console", b"IPSec"];
     let has = |word: &&[u8]| memchr::memmem::find(said.bytes(Part::Subkind), word).is_some();
     if far.iter().any(has) {
@@ -188,9 +193,16 @@ fn lease<'a>(said: &Said<'a>, time: Timestamp) -> Read<'a> {
         ip,
         mac: Mac::parse(&said.text(Part::Mac)),
         hostname: said.text(Part::OtherUser),
-        expires: None,
+        expires: said
+            .count(Part::Duration)?
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .filter(|seconds| (1..=LONGEST_LEASE).contains(seconds))
+            .map(|seconds| time.plus_seconds(seconds)),
     }))
 }
+
+/// The protocol counts a lease in 32 bits.
+const LONGEST_LEASE: i64 = 0xffff_ffff;
 
 fn translation(said: &Said<'_>, event: &Event<'_>) -> Result<Option<Translation>, Passed> {
     let (Some(outside_ip), Event::Flow(flow)) = (said.ip(Part::NatIp)?, event) else {

@@ -17,7 +17,10 @@ pub(super) static UNBOUND: LineFormat = LineFormat {
 };
 
 fn is_ours(line: &[u8]) -> bool {
-    contains(line, "unbound[") || contains(line, "unbound: ")
+    // RFC 5424 puts the process beside the name (OPNsense).
+    contains(line, "unbound[")
+        || contains(line, "unbound: ")
+        || contains(line, " unbound ") && contains(line, " info: ")
 }
 
 fn read<'a>(line: &'a [u8], clock: &LocalClock) -> Read<'a> {

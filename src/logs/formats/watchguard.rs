@@ -65,6 +65,10 @@ fn read<'a>(
     });
     let time = time(line, clock).ok_or(BAD_TIME)?;
     let Some(verdict) = verdict else {
+        // `Firewall user j.bloggs@SCHOOL from 10.1.2.3 logged in`
+        if memmem::find(line, b"user [").is_none() && memmem::find(line, b" user ").is_some() {
+            return session(line, said, time, out);
+        }
         // `Authentication of Firewall user [j.bloggs@SCHOOL] from 10.1.2.3 was accepted`
         return signed_in(line, &mut said, time, out);
     };
@@ -89,6 +93,34 @@ fn read<'a>(
     } else {
         said.connection(time, Some(action), ms)?
     });
+    Ok(())
+}
+
+/// A session of a person at the firewall that begins or ends, told without brackets. A name may hold blanks, so the last ` from ` ends it.
+fn session<'a>(
+    line: &'a [u8],
+    mut said: Said<'a>,
+    time: Timestamp,
+    out: &mut dyn FnMut(Event<'a>),
+) -> Result<(), Passed> {
+    let at = memmem::find(line, b" user ").ok_or(OTHER)?;
+    let rest = line.get(at + 6..).unwrap_or_default();
+    let end = memmem::rfind(rest, b" from ").ok_or(OTHER)?;
+    let mut words = Words::of(rest.get(end + 6..).unwrap_or_default());
+    let ip = words.next().ok_or(OTHER)?;
+    let told = words.rest();
+    let event = ["logged in", "logged out"]
+        .iter()
+        .any(|words| told.starts_with(words.as_bytes()))
+        .then(|| sign_in_of(told))
+        .flatten()
+        .ok_or(OTHER)?;
+    said.replace(Part::User, rest.get(..end).unwrap_or_default());
+    said.replace(Part::ClientIp, ip);
+    if memmem::find(line, b"VPN").is_some() || memmem::find(line, b"Management").is_some() {
+        said.replace(Part::Session, ip);
+    }
+    out(said.sign_in_event(time, event, Basis::Directory)?);
     Ok(())
 }
 

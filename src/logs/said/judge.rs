@@ -3,7 +3,7 @@
 use super::actions::action_of;
 use super::containers::Named;
 use super::{Part, Said};
-use crate::logs::envelope::Heading;
+use crate::logs::envelope::{Heading, without_priority};
 use crate::logs::lines::{BAD_TIME, OTHER, Read, WRONG_SHAPE};
 use crate::logs::times::LocalClock;
 use crate::record::{Action, Basis, EndReason, SignInEvent, Timestamp};
@@ -104,7 +104,11 @@ impl<'a> Said<'a> {
         }
         match (self.raw(Part::Date), self.raw(Part::Clock)) {
             (Some(date), Some(time)) => clock.stamp_of(date, time, self.raw(Part::Zone)),
-            _ => Heading::of(line).time(clock),
+            _ => Heading::of(line).time(clock).or_else(|| {
+                // The time may stand alone before the first tab (Zscaler's feed for Splunk).
+                let first = without_priority(line).split(|byte| *byte == b'\t').next()?;
+                clock.stamp(first.trim_ascii())
+            }),
         }
     }
 
