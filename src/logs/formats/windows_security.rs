@@ -13,7 +13,7 @@ use crate::logs::fields::{address, contains, number, text};
 use crate::logs::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use crate::logs::framing::Frame;
 use crate::logs::json;
-use crate::logs::lines::{OTHER, Passed, sign_in};
+use crate::logs::lines::{OTHER, Passed, far_end, sign_in};
 use crate::logs::stamps::{DayOrder, moment};
 use crate::logs::times::LocalClock;
 use crate::logs::xml;
@@ -183,10 +183,15 @@ impl<'a> Said<'a> {
             Some(ip) => Some(address(ip.as_bytes()).ok_or(RejectReason::BadAddress)?),
             None => None,
         };
-        let session = logon.filter(|logon| logon != "0x0").unwrap_or_default();
+        let ip = ip.and_then(not_itself);
+        // Who signs in to a far screen need not be who sits at the near one: an administrator's account, a supplier's.
+        let session = match ip.filter(|_| kind.as_deref() == Some(FAR_SCREEN)) {
+            Some(ip) => Cow::Owned(far_end(ip, None)),
+            None => logon.filter(|logon| logon != "0x0").unwrap_or_default(),
+        };
         Ok(SignIn {
             account_token: account,
-            ip: ip.and_then(not_itself),
+            ip,
             session: session.into(),
             nas: computer.unwrap_or_default().into(),
             realm: domain
@@ -197,6 +202,9 @@ impl<'a> Said<'a> {
         })
     }
 }
+
+/// The kind of a sign-in by remote desktop.
+const FAR_SCREEN: &str = "10";
 
 /// Requests for tickets name `j.bloggs@REALM` whom a sign-in names `j.bloggs`, and repeat the realm: without it they are the same account.
 fn without_realm<'a>(user: Cow<'a, str>, realm: Option<&str>) -> Cow<'a, str> {
