@@ -13,6 +13,7 @@ mod address;
 mod again;
 mod backup;
 mod broken_off;
+mod cases;
 mod check;
 mod clients;
 mod durable;

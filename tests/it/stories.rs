@@ -205,7 +205,7 @@ fn audit(home: &Home) -> Vec<Value> {
     findings
 }
 
-fn token(home: &Home, account: &str) -> String {
+pub(crate) fn token(home: &Home, account: &str) -> String {
     let keys = KeyRing::open(&home.path("keys"), &home.data()).unwrap();
     let mut names = Names::open(
         &home.data(),
