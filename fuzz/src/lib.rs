@@ -11,7 +11,7 @@ use invigil::flow::export::{
     Collected, CollectedOutcome, Collector, CollectorOptions, Datagram, export_packet,
     first_datagram, is_export,
 };
-use invigil::flow::{Fate, Meter, MeterOptions, MeteredFlow};
+use invigil::flow::{Fate, Meter, MeterOptions, MeteredFlow, MeteredFlow};
 use invigil::logs::{
     Block, Corrections, FORMATS, Fold, Framer, LogFormat, Outcome, SourceSettings, likenesses,
     read_frame, reader,
@@ -184,7 +184,7 @@ fn table_once(data: &[u8]) -> Vec<MeteredFlow> {
         ..MeterOptions::default()
     };
     let (most, mut meter) = (options.max_flows, Meter::new(options));
-    let (mut flows, mut metered, mut number) = (Vec::new(), 0u64, 0);
+    let (mut flows, mut metered, mut number) = (Vec::<MeteredFlow>::new(), 0u64, 0);
     let mut time = 1_772_446_500_000_000i64;
     while !bytes.is_empty() {
         let [hosts, kind, flags, length] = [(); 4].map(|()| bytes.byte());

@@ -1,4 +1,4 @@
-//! The second truth: small cases written by hand from the sources' own documents, all in one home by separate addresses.
+//! The second truth: small cases written by hand, each with the rule that decides it, all in one home by separate addresses.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ fn cases(below: &str) -> String {
 }
 
 #[test]
-fn every_case_written_from_the_documents_is_answered_as_they_say() {
+fn every_case_written_by_hand_is_answered_as_it_says() {
     let Some(home) = Home::with_engine("cases") else {
         return;
     };
