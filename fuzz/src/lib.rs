@@ -11,7 +11,7 @@ use invigil::flow::export::{
     Collected, CollectedOutcome, Collector, CollectorOptions, Datagram, export_packet,
     first_datagram, is_export,
 };
-use invigil::flow::{Fate, Meter, MeterOptions, MeteredFlow, MeteredFlow};
+use invigil::flow::{Fate, Meter, MeterOptions, MeteredFlow};
 use invigil::logs::{
     Block, Corrections, FORMATS, Fold, Framer, LogFormat, Outcome, SourceSettings, likenesses,
     read_frame, reader,
