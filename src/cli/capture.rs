@@ -366,6 +366,7 @@ fn counts_json(counts: &CaptureCounts) -> serde_json::Value {
         "events": counts.events,
         "events_past_retention": counts.events_past_retention,
         "evicted": counts.evicted,
+        "unheard": counts.unheard,
         "reasons": packets.reasons,
         "damage": counts.damage,
     })
@@ -395,6 +396,9 @@ fn sentence(counts: &CaptureCounts) -> String {
     }
     if counts.evicted > 0 {
         text.push_str(&format!("; evicted {}", counts.evicted));
+    }
+    if counts.unheard > 0 {
+        text.push_str(&format!("; unheard {}", counts.unheard));
     }
     for (reason, frames) in &packets.reasons {
         text.push_str(&format!("; {reason} {frames}"));

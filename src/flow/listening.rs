@@ -72,6 +72,11 @@ impl Listening {
         }
     }
 
+    /// How many flows are not listened to any more for lack of room.
+    pub(super) fn unheard(&self) -> u64 {
+        self.given_up
+    }
+
     /// A flow that held so much is over.
     #[inline]
     pub(super) fn over(&mut self, held: usize) {

@@ -159,6 +159,12 @@ impl Meter {
         self.table.evicted()
     }
 
+    /// How many flows were no longer listened to for lack of room before it was known what they are used for: of these the
+    /// packets are counted as of any other, and the application may be missing.
+    pub fn unheard(&self) -> u64 {
+        self.table.unheard()
+    }
+
     /// Ends all flows that are still under way.
     pub fn finish<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) {
         while self.finish_some(out) {}

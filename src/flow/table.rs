@@ -75,6 +75,10 @@ impl Table {
         self.evicted
     }
 
+    pub(super) fn unheard(&self) -> u64 {
+        self.listening.unheard()
+    }
+
     /// Lets time go on to this moment and gives out what ended on the way.
     #[inline]
     pub(super) fn tick<F: From<EndedFlow>>(&mut self, time: Timestamp, out: &mut Vec<F>) {

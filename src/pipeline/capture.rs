@@ -38,6 +38,8 @@ pub struct CaptureCounts {
     pub events_past_retention: u64,
     /// Flows that were ended early for lack of room, the quietest first; they are among the flows, too.
     pub evicted: u64,
+    /// Flows that were no longer listened to for lack of room before their application was known.
+    pub unheard: u64,
     /// Places in the file that held no frame and should have, by reason. They stand beside the sums.
     pub damage: BTreeMap<&'static str, u64>,
     /// Packets lost by the kernel and the device for lack of room.
@@ -182,6 +184,7 @@ pub(super) fn each_made(
     }
     counts.drops = packets.drops();
     counts.evicted = meter.evicted();
+    counts.unheard = meter.unheard();
     counts.packets.check()?;
     Ok(counts)
 }
@@ -316,6 +319,7 @@ impl StoredCapture<'_> {
         batch.lost(packets.lost_since());
         total.drops = packets.drops();
         total.evicted = meter.evicted();
+        total.unheard = meter.unheard();
         batch.send(self.names, &mut total, self.identity, out)?;
         total.packets.check()?;
         Ok(total)
@@ -447,6 +451,7 @@ impl CaptureCounts {
         self.events += other.events;
         self.events_past_retention += other.events_past_retention;
         self.evicted += other.evicted;
+        self.unheard += other.unheard;
         for (reason, places) in &other.damage {
             *self.damage.entry(reason).or_default() += places;
         }
