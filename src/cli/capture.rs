@@ -49,7 +49,7 @@ pub struct Args {
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
     no_applications: bool,
-    /// With any --to but the store: with 2, one thread meters while another reads and writes; with 3 or more, each has its own; what comes out is the same. The store has threads of its own.
+    /// With any --to but the store: with 2, one thread reads and meters while another writes; with 3 or more, each has its own; what comes out is the same. The store has threads of its own.
     #[arg(long, conflicts_with = "interface", value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     threads: usize,
     #[command(flatten)]

@@ -50,6 +50,8 @@ pub(super) struct Sum {
 #[derive(Clone, Debug)]
 struct Stretch {
     start: Timestamp,
+    /// From when on the same person must have been there.
+    same_since: Timestamp,
     end: Timestamp,
     ip: IpAddr,
     account: Option<AccountToken>,
@@ -96,7 +98,7 @@ impl Counted {
         let mut groups: BTreeMap<(Subject, Date), Vec<(&Stretch, sight::Sighting)>> =
             BTreeMap::new();
         for one in stretches {
-            let sighting = sight::over(facts, one.ip, one.start, one.end, one.account);
+            let sighting = sight::over(facts, one.ip, one.same_since, one.end, one.account);
             // Whoever is in no registered network is a stranger on the internet: nobody here did it.
             if sighting.subject.establishment.is_empty() && one.account.is_none() {
                 continue;
@@ -152,6 +154,9 @@ type StoredPlace = (String, String, u64, u32);
 struct StoredStretch {
     moment: i64,
     ended: i64,
+    /// Where what came before belongs to it; else it begins at its moment.
+    #[serde(default)]
+    since_when: Option<i64>,
     address: String,
     account: String,
     n: u64,
@@ -171,6 +176,7 @@ impl StoredStretch {
             .map(|(table, source, frame, ordinal)| row_ref(table, source, *frame, *ordinal));
         Ok(Some(Stretch {
             start: Timestamp::from_micros(self.moment),
+            same_since: Timestamp::from_micros(self.since_when.unwrap_or(self.moment)),
             end: Timestamp::from_micros(self.ended),
             ip,
             account: account(&self.account),

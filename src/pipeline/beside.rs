@@ -1,12 +1,12 @@
 //! A capture's records made by several threads, to the same bytes as by one.
 //!
-//! One meters and does nothing else. The other reads ahead, makes the records of flows that are over, looks their servers up
-//! and writes them. Every packet passes the one table in its own order, so nothing depends on who was faster. From
-//! three threads on, reading has one of its own.
+//! One reads and meters, the other makes the records of flows that are over, looks their servers up and writes them. From three
+//! threads on, reading has one of its own: it must be one with a processor to itself, since what one processor has read lies in its
+//! cache and not in the other's. Every packet passes the one table in its own order, so nothing depends on who was faster.
 
 use std::io::{self, Read};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::{Chunk, Chunks};
 use crate::classify::ListIndex;
@@ -33,20 +33,25 @@ pub fn each_record_beside(
     mut out: impl FnMut(Place, Event<'static>) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
     let (to_out, pieces) = bounded::<Vec<Made>>(PIECES_WAITING);
-    let ahead = Ahead::of(packets);
+    let ahead = match threads {
+        0..=2 => None,
+        _ => Ahead::of(packets),
+    };
     std::thread::scope(|scope| {
         let meter = scope.spawn(move || meter(packets, name, source, options, to_out));
-        let ahead = match ahead {
-            Some(ahead) if threads > 2 => {
-                scope.spawn(move || ahead.read_all());
-                None
-            }
-            ahead => ahead,
-        };
-        let written = in_turns(ahead, pieces, |made| {
+        if let Some(ahead) = ahead {
+            scope.spawn(move || ahead.read_all());
+        }
+        let mut written = Ok(());
+        for made in pieces.iter().flatten() {
             let (place, event) = made.record(source, lists);
-            out(place, event)
-        });
+            written = out(place, event);
+            if written.is_err() {
+                break;
+            }
+        }
+        // Whoever meters learns that nobody takes it.
+        drop(pieces);
         let counts = meter.join().map_err(|_| PipelineError::Stopped("metering"));
         written?;
         counts?
@@ -80,31 +85,6 @@ fn meter(
     // What came before a fault is given out too, as it is in one thread.
     drop(to_out.send(piece));
     counts
-}
-
-/// Reads ahead and writes what there is, whichever can be done, until all is written.
-fn in_turns(
-    mut ahead: Option<Ahead>,
-    pieces: Receiver<Vec<Made>>,
-    mut write: impl FnMut(Made) -> Result<(), PipelineError>,
-) -> Result<(), PipelineError> {
-    let mut chunk = None;
-    while let Some(reading) = &mut ahead {
-        if chunk.is_none() {
-            chunk = reading.read();
-        }
-        let is_end = chunk.is_none();
-        select! {
-            recv(pieces) -> piece => match piece {
-                Ok(piece) => piece.into_iter().try_for_each(&mut write)?,
-                Err(_) => return Ok(()),
-            },
-            send(reading.to_meter, chunk.take()) -> sent => if is_end || sent.is_err() {
-                ahead = None;
-            },
-        }
-    }
-    pieces.iter().flatten().try_for_each(write)
 }
 
 /// Who reads ahead, for one who meters elsewhere.

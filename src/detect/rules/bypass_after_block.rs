@@ -1,4 +1,4 @@
-//! `bypass_after_block`: a way round the filter, taken soon after the filter had refused something.
+//! `bypass_after_block`: a way round the filter, taken soon after the filter had refused requests again and again.
 
 use super::super::counted::Counted;
 use super::super::make::{Score, counted};
@@ -15,7 +15,7 @@ pub(super) static BYPASS_AFTER_BLOCK: Counted = Counted {
         score.add(
             60,
             format!(
-                "{} within fifteen minutes after a refusal",
+                "{} within fifteen minutes after refusals",
                 counted(sum.rows, "flow")
             ),
         );
@@ -27,7 +27,7 @@ pub(super) static BYPASS_AFTER_BLOCK: Counted = Counted {
     enough: 60,
     summary: |sum| {
         format!(
-            "{} round the filter soon after a refusal",
+            "{} round the filter soon after refusals",
             counted(sum.rows, "flow")
         )
     },
@@ -35,7 +35,7 @@ pub(super) static BYPASS_AFTER_BLOCK: Counted = Counted {
         vec![
             "somebody else came to the address between the two: no, or nobody would be named"
                 .to_owned(),
-            "an advertisement within a page was refused and not the page: not told apart"
+            "advertisements within one page: no, the refusals are of three different minutes or more"
                 .to_owned(),
         ]
     },

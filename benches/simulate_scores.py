@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Makes a region for each seed, scores it by the ordinary commands, and prints the tables of src/simulate/SCORES.md.
+
+usage: simulate_scores.py INVIGIL SEED... [-- OPTIONS OF `simulate make`]
+Leaves with 1 if a wrong name was given.
+"""
+import collections
+import json
+import subprocess
+import sys
+import tempfile
+
+
+def scored(invigil, seed, options, folder):
+    region = f"{folder}/{seed}"
+    subprocess.run([invigil, "--quiet", "simulate", "make", "--seed", seed, "--out", region, *options], check=True)
+    # Exit 1 says that something is not right; the figures say what.
+    said = subprocess.run([invigil, "--quiet", "simulate", "score", region, "--json"], stdout=subprocess.PIPE)
+    subprocess.run(["rm", "-rf", region], check=True)
+    return json.loads(said.stdout)
+
+
+def table(heading, rows):
+    print("| " + " | ".join(heading) + " |")
+    print("|---" * len(heading) + "|")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    print()
+
+
+def sums(scores, part):
+    total = collections.defaultdict(lambda: collections.Counter())
+    for score in scores.values():
+        for name, counts in score[part].items():
+            total[name].update(counts)
+    return sorted(total.items())
+
+
+def main():
+    arguments, options = sys.argv[1:], []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, options = arguments[:at], arguments[at + 1:]
+    invigil, seeds = arguments[0], arguments[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        scores = {seed: scored(invigil, seed, options, folder) for seed in seeds}
+    keys = [key for key, value in next(iter(scores.values())).items() if isinstance(value, int)]
+    table(["seed", *keys], [[seed, *[score[key] for key in keys]] for seed, score in scores.items()])
+    for part in ["by_basis", "by_trouble", "rules"]:
+        rows = sums(scores, part)
+        columns = list(rows[0][1])
+        table([part.replace("by_", "").rstrip("s"), *columns], [[name, *[counts[column] for column in columns]] for name, counts in rows])
+    return 1 if any(score["wrong_names"] for score in scores.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
