@@ -36,6 +36,9 @@ def sums(scores, part):
     return sorted(total.items())
 
 
+NAMES = {"by_basis": "basis", "by_trouble": "trouble", "rules": "rule"}
+
+
 def main():
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
@@ -46,10 +49,10 @@ def main():
         scores = {seed: scored(invigil, seed, options, folder) for seed in seeds}
     keys = [key for key, value in next(iter(scores.values())).items() if isinstance(value, int)]
     table(["seed", *keys], [[seed, *[score[key] for key in keys]] for seed, score in scores.items()])
-    for part in ["by_basis", "by_trouble", "rules"]:
+    for part in NAMES:
         rows = sums(scores, part)
         columns = list(rows[0][1])
-        table([part.replace("by_", "").rstrip("s"), *columns], [[name, *[counts[column] for column in columns]] for name, counts in rows])
+        table([NAMES[part], *columns], [[name, *[counts[column] for column in columns]] for name, counts in rows])
     return 1 if any(score["wrong_names"] for score in scores.values()) else 0
 
 
