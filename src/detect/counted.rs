@@ -122,10 +122,6 @@ impl Counted {
             if score.total() < self.enough {
                 continue;
             }
-            let place = match subject.establishment.as_str() {
-                "" => "an unknown establishment",
-                name => name,
-            };
             drafts.push(Draft {
                 basis: group
                     .iter()
@@ -136,7 +132,12 @@ impl Counted {
                 to: settings.zone.end_of_day(day),
                 severity,
                 count: sum.rows,
-                summary: format!("{} at {place} on {}", (self.summary)(&sum), print_day(day)),
+                summary: format!(
+                    "{} at {} on {}",
+                    (self.summary)(&sum),
+                    subject.place(),
+                    print_day(day)
+                ),
                 innocent_checks: (self.innocent)(&sum),
                 score,
                 evidence,

@@ -26,6 +26,16 @@ pub(super) struct Subject {
     pub(super) address: Option<IpAddr>,
 }
 
+impl Subject {
+    /// The establishment as a summary says it.
+    pub(super) fn place(&self) -> &str {
+        match self.establishment.as_str() {
+            "" => "an unknown establishment",
+            name => name,
+        }
+    }
+}
+
 /// Attributes an event of one moment.
 pub(super) fn at(
     facts: &Facts,

@@ -195,11 +195,7 @@ impl Traffic {
     }
 
     fn summary(&self, weighed: &Weighed, subject: &Subject, day: Date) -> String {
-        let place = if subject.establishment.is_empty() {
-            "an unknown establishment"
-        } else {
-            &subject.establishment
-        };
+        let place = subject.place();
         let names = weighed
             .applications
             .iter()

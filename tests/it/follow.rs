@@ -240,17 +240,7 @@ fn wait_until_stored(home: &Home, lines: u64) {
 /// Each line that was written stands in the store once, and nothing else.
 fn each_line_once(home: &Home, writers: &[&Writer]) {
     let sql = "SELECT concat(host, path) AS line, count() AS times FROM web_hits GROUP BY line";
-    let args = [
-        "query",
-        "--sql",
-        sql,
-        "--reveal-content",
-        "--reason",
-        "a test",
-        "--to",
-        "jsonl",
-    ];
-    let answer = home.ends(0, &args);
+    let answer = home.revealed(sql);
     let mut seen = BTreeSet::new();
     for row in answer.lines() {
         let row: serde_json::Value = serde_json::from_str(row).unwrap();

@@ -91,6 +91,12 @@ impl Home {
         self.command(arguments).output().unwrap()
     }
 
+    /// The answer to a question with content shown, a JSON object a line.
+    pub(crate) fn revealed(&self, sql: &str) -> String {
+        let shown = ["--reveal-content", "--reason", "a test", "--to", "jsonl"];
+        self.ends(0, &[&["query", "--sql", sql], &shown[..]].concat())
+    }
+
     /// Runs the program, which must end with this exit code; answers with its standard output.
     pub(crate) fn ends(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);

@@ -393,17 +393,7 @@ fn line(n: u64) -> String {
 /// Rows, and how many different lines are in them.
 fn stored(home: &Home) -> (u64, u64) {
     let sql = "SELECT count() AS rows, uniqExact(path) AS lines FROM web_hits";
-    let args = [
-        "query",
-        "--sql",
-        sql,
-        "--reveal-content",
-        "--reason",
-        "a test",
-        "--to",
-        "jsonl",
-    ];
-    let answer = home.ends(0, &args);
+    let answer = home.revealed(sql);
     let row: serde_json::Value = serde_json::from_str(answer.trim()).unwrap();
     let number = |name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{answer}"));
     (number("rows"), number("lines"))

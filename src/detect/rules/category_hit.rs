@@ -293,11 +293,7 @@ impl Weighed {
     }
 
     fn summary(&self, category: &str, subject: &Subject, day: Date) -> String {
-        let place = if subject.establishment.is_empty() {
-            "an unknown establishment"
-        } else {
-            &subject.establishment
-        };
+        let place = subject.place();
         let allowed = counted(self.pages + self.connections, "request");
         format!(
             "{category}: {allowed} let through and {} refused at {place} on {}",

@@ -279,11 +279,7 @@ fn draft(run: Run, settings: &DetectSettings, severity: Severity) -> Draft {
         score.add(-20, "in the night, when backups and updates run");
     }
     let subject = run.sighting.subject.clone();
-    let place = if subject.establishment.is_empty() {
-        "an unknown establishment"
-    } else {
-        &subject.establishment
-    };
+    let place = subject.place();
     let mut evidence = Evidence::default();
     run.rows
         .iter()
