@@ -338,11 +338,14 @@ const KILL: &str = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYN
 
 /// What holds for every connection. Spills are off, as they would be written in clear; a block may
 /// touch any number of months, as a log with a wrong clock must not stop its neighbours. Rows are
-/// gathered into blocks of a quarter of a million, which bounds what a long insert takes.
+/// gathered into blocks of a quarter of a million, which bounds what a long insert takes. A question takes a thread for each
+/// core as long as so much of the engine's memory is free for each: by the engine's own measure, 4 GiB a thread, every
+/// question of a store of our size would run in one.
 const STANDING_SETTINGS: &str = "max_bytes_before_external_group_by = 0, \
     max_bytes_before_external_sort = 0, max_bytes_before_external_join = 0, \
     max_bytes_ratio_before_external_group_by = 0, max_bytes_ratio_before_external_sort = 0, \
     max_bytes_ratio_before_external_join = 0, join_algorithm = 'direct,parallel_hash,hash', \
+    max_threads_min_free_memory_per_thread = 134217728, \
     log_queries = 0, session_timezone = 'UTC', max_partitions_per_insert_block = 0, \
     max_insert_block_size = 262144, min_insert_block_size_rows = 262144, \
     min_insert_block_size_bytes = 67108864, \
