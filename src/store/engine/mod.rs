@@ -371,6 +371,8 @@ fn close_the_way_to_spills(folder: &Path) -> std::io::Result<()> {
 /// The engine's configuration, in memory only: it carries the key, which must reach neither the disk
 /// nor the environment. A table that names no policy lies on the encrypted disk. The engine reads it while it starts. It
 /// measures its own memory and not its control group's: where none is mounted it would print a stack trace at every start.
+/// No more parts are merged at once than threads are there for it: by its own setting, two for each thread, those who ask wait
+/// for the merges.
 /// A part is on the disk for good before its insert is answered: the ledger says that the rows are stored, and must still be
 /// right after a loss of power.
 fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs::File> {
@@ -390,6 +392,7 @@ fn config_file(folder: &Path, key: &[u8; 32], memory: u64) -> std::io::Result<fs
          <logger><level>none</level><console>false</console></logger>\
          <max_server_memory_usage>{memory}</max_server_memory_usage>\
          <memory_worker_use_cgroup>false</memory_worker_use_cgroup>\
+         <background_merges_mutations_concurrency_ratio>1</background_merges_mutations_concurrency_ratio>\
          </clickhouse>",
         key = key.as_str(),
     ));
