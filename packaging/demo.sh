@@ -64,7 +64,7 @@ run 0,1 invigil audit --since 2026-03-02T00:00:00Z --until 2026-03-16T00:00:00Z
 [ "$LAST" -eq 1 ] || fail "$LAST"
 
 chapter "6. Who was it? Two pupils had this address within nine minutes"
-run 0 invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z
+run 0 invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --explain
 run 1 invigil who 10.21.4.77 --at 2026-03-11T10:27:00Z
 
 chapter "7. The reports"

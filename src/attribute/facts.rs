@@ -1,5 +1,7 @@
 //! The facts of some addresses and a window, and the one question they answer: who was it?
 
+mod sensitivity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -12,6 +14,8 @@ use super::sessions::sessions;
 use super::{
     Answer, AttributeSettings, DarkRow, FactRows, NetworkRow, Reason, Rival, RowRef, Span,
 };
+
+pub use sensitivity::Sensitivity;
 
 /// What is known of some addresses: claims, leases, registers, and where the answer changes.
 #[derive(Clone, Debug)]
@@ -32,15 +36,29 @@ struct Known {
     latest_end: Vec<Timestamp>,
     holdings: Vec<Holding>,
     /// What the answer is from each of these moments on, in order; neighbours differ.
-    turns: Vec<(Timestamp, Core)>,
+    turns: Vec<(Timestamp, Outcome)>,
 }
 
-/// What counts when we ask whether the answer changes.
+/// What counts of an answer when we ask whether it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Core {
-    verdict: Verdict,
-    account: Option<AccountToken>,
-    establishment: Option<String>,
+pub struct Outcome {
+    /// What can be said.
+    pub verdict: Verdict,
+    /// Who.
+    pub account: Option<AccountToken>,
+    /// Where.
+    pub establishment: Option<String>,
+}
+
+impl Outcome {
+    /// What counts of this answer.
+    pub fn of(answer: &Answer) -> Outcome {
+        Outcome {
+            verdict: answer.verdict,
+            account: answer.account,
+            establishment: answer.establishment.clone(),
+        }
+    }
 }
 
 const ALWAYS: Timestamp = Timestamp::from_micros(i64::MIN);
@@ -287,9 +305,9 @@ impl Facts {
             .skip(first)
             .take_while(|(from, _)| *from < latest);
         let (mut somebody, mut elsewhere) = (false, false);
-        for (_, core) in near {
-            somebody |= core.verdict != Verdict::NotAttributable;
-            elsewhere |= core.establishment != answer.establishment;
+        for (_, outcome) in near {
+            somebody |= outcome.verdict != Verdict::NotAttributable;
+            elsewhere |= outcome.establishment != answer.establishment;
         }
         answer.reasons.push(Reason::MarginTooSmall);
         if somebody {
@@ -307,7 +325,7 @@ impl Facts {
     }
 
     /// Every moment at which the answer of an address changes.
-    fn turns(&self, known: &Known, ip: IpAddr) -> Vec<(Timestamp, Core)> {
+    fn turns(&self, known: &Known, ip: IpAddr) -> Vec<(Timestamp, Outcome)> {
         let networks = self.registers.networks_of(ip);
         let mut moments = BTreeSet::from([ALWAYS]);
         let mut add = |span: Span| moments.extend([span.from, span.to]);
@@ -325,21 +343,11 @@ impl Facts {
             }
         }
         moments.remove(&Timestamp::from_micros(i64::MAX));
-        let mut turns: Vec<(Timestamp, Core)> = Vec::new();
+        let mut turns: Vec<(Timestamp, Outcome)> = Vec::new();
         for moment in moments {
-            let Answer {
-                verdict,
-                account,
-                establishment,
-                ..
-            } = self.judge(known, &networks, moment);
-            let core = Core {
-                verdict,
-                account,
-                establishment,
-            };
-            if turns.last().is_none_or(|(_, last)| *last != core) {
-                turns.push((moment, core));
+            let outcome = Outcome::of(&self.judge(known, &networks, moment));
+            if turns.last().is_none_or(|(_, last)| *last != outcome) {
+                turns.push((moment, outcome));
             }
         }
         turns
@@ -400,7 +408,7 @@ impl Known {
     }
 }
 
-fn between(turns: &[(Timestamp, Core)], from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+fn between(turns: &[(Timestamp, Outcome)], from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
     turns
         .iter()
         .map(|(turn, _)| *turn)

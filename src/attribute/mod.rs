@@ -16,7 +16,7 @@ mod rows;
 mod sessions;
 
 pub use answer::{Answer, Reason, Rival};
-pub use facts::Facts;
+pub use facts::{Facts, Outcome, Sensitivity};
 pub use interval::{End, Span};
 pub use load::{AttributeError, STATEMENTS};
 pub use rows::{
@@ -28,6 +28,8 @@ pub use rows::{
 mod directory_tests;
 #[cfg(test)]
 pub(crate) mod fill;
+#[cfg(test)]
+mod sensitivity_tests;
 #[cfg(test)]
 mod stored;
 #[cfg(test)]

@@ -841,7 +841,7 @@ pub(super) fn at(text: &str) -> Timestamp {
     Timestamp::parse(&format!("2026-03-02T{text}Z")).unwrap()
 }
 
-fn account(name: &str) -> Option<AccountToken> {
+pub(super) fn account(name: &str) -> Option<AccountToken> {
     match name.as_bytes() {
         b"$" => Some(AccountToken([0xff; 16])),
         [letter @ b'A'..=b'Z'] => Some(AccountToken([*letter; 16])),

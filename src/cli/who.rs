@@ -1,5 +1,7 @@
 //! `invigil who`: the attribution of one address at one moment, with its reasons.
 
+mod explain;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
@@ -7,7 +9,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::attribute::{Answer, AttributeSettings, Facts, RowRef, STATEMENTS, Span};
+use crate::attribute::{Answer, AttributeSettings, Facts, RowRef, STATEMENTS, Sensitivity, Span};
 use crate::clock;
 use crate::ledger::{Act, Digest, SearchRun};
 use crate::pipeline::output::printable_line;
@@ -19,7 +21,7 @@ use super::context::{Context, Exit};
 /// Say who used an address at a moment, and how that is known.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00+00:00 --json\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --reveal --reason 'case 2026-014'\n\nLeaves with 1 where nobody can be named."
+    after_help = "Examples:\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00+00:00 --json\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --explain\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --reveal --reason 'case 2026-014'\n\nLeaves with 1 where nobody can be named."
 )]
 pub struct Args {
     /// The address.
@@ -28,6 +30,9 @@ pub struct Args {
     /// The moment, with its zone: 2026-03-11T10:34:00Z or 2026-03-11T10:34:00+00:00.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Timestamp,
+    /// Say also what the answer would be just before and after, and by clocks that are an hour off.
+    #[arg(long)]
+    explain: bool,
     /// Show the name behind the account. The reason is entered in the ledger first.
     #[arg(long, requires = "reason")]
     reveal: bool,
@@ -75,22 +80,38 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let store = context.store()?;
     record(args, context)?;
     let addresses = BTreeSet::from([args.ip]);
+    let reach = match args.explain {
+        true => Sensitivity::REACH_US,
+        false => 0,
+    };
     let facts = Facts::load(
         &store,
         &addresses,
-        args.at,
-        args.at.plus_micros(1),
+        args.at.plus_micros(-reach),
+        args.at.plus_micros(reach + 1),
         settings,
     )?;
     let answer = facts.who(args.ip, args.at, None);
+    let near = args.explain.then(|| facts.sensitivity(args.ip, args.at));
     let name = match (args.reveal, answer.account, &args.reason) {
         (true, Some(account), Some(reason)) => context.reveal(account, reason)?,
         _ => None,
     };
     if context.json {
-        context.print_json(&as_json(args, &answer, name.as_deref(), &settings))?;
+        let mut told = as_json(args, &answer, name.as_deref(), &settings);
+        if let (Some(near), Some(fields)) = (&near, told.as_object_mut()) {
+            let near = explain::as_json(args.at, &answer, near);
+            fields.insert("sensitivity".to_owned(), near);
+        }
+        context.print_json(&told)?;
     } else {
         print(args, context, &answer, name.as_deref(), &settings, &zone)?;
+        let lines = near.map(|near| explain::lines(args.at, &answer, &near));
+        let mut out = context.out();
+        for (label, text) in lines.into_iter().flatten() {
+            writeln!(out, "{label:<14} {}", printable_line(&text))?;
+        }
+        out.flush()?;
     }
     Ok(match answer.verdict {
         Verdict::Attributed => Exit::Done,
@@ -108,7 +129,7 @@ fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
         who: None,
         tables: Vec::new(),
     };
-    let private = json!({ "address": args.ip.to_string(), "at": args.at.to_string() });
+    let private = json!({ "address": args.ip.to_string(), "at": args.at.to_string(), "explain": args.explain });
     context
         .ledger()?
         .append(clock::now(), &Act::SearchRun(search), Some(&private))?;

@@ -61,6 +61,11 @@ fn who_it_was_is_answered_to_the_second_or_not_at_all() {
     let ask = |ip: &str, at: &str, code: i32| -> (String, Option<String>) {
         let said = home.ends(code, &["--json", "who", ip, "--at", at]);
         let answer: Value = serde_json::from_str(&said).unwrap();
+        let said = home.ends(code, &["--json", "who", ip, "--at", at, "--explain"]);
+        let mut explained: Value = serde_json::from_str(&said).unwrap();
+        let near = explained.as_object_mut().unwrap().remove("sensitivity");
+        assert_eq!(explained, answer, "more was looked at");
+        assert!(near.unwrap()["an_hour_later"]["verdict"].is_string());
         (
             answer["verdict"].as_str().unwrap().to_owned(),
             answer["account"].as_str().map(str::to_owned),
