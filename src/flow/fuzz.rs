@@ -12,10 +12,10 @@ use super::{Fate, Meter, MeterOptions, MeteredFlow};
 use crate::record::{Packet, Timestamp};
 
 /// Marsaglia's xorshift: good enough to be nasty.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    pub(super) fn roll(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -27,7 +27,7 @@ impl Dice {
     }
 
     /// One or several changes: bytes and lengths replaced, pieces cut out, doubled, or taken from elsewhere.
-    fn change(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
+    pub(super) fn change(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         for _ in 0..=self.roll(6) {
             let at = self.roll(bytes.len());
             let end = (at + 1 + self.roll(40)).min(bytes.len());
@@ -64,7 +64,7 @@ fn rounds() -> usize {
     }
 }
 
-fn fixtures(folder: &str) -> Vec<Vec<u8>> {
+pub(super) fn fixtures(folder: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
         .join(folder);

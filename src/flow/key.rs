@@ -75,10 +75,27 @@ impl Key {
     pub(super) fn within(mut self, around: impl Iterator<Item = u64>) -> Key {
         for word in around {
             // Steele and Vigna's mixing of 64 bits: two stacks that differ share a number by chance alone.
-            let mixed = (self.around ^ word.wrapping_add(1)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (self.around ^ word.wrapping_add(1)).wrapping_mul(MIX);
             self.around = mixed ^ (mixed >> 29);
         }
         self
+    }
+
+    /// A number by which flows are dealt out, the same for both directions and whatever lies around. It is the same in every run:
+    /// which flow makes room for another depends on it.
+    #[inline]
+    pub(super) fn dealt(src: u128, dst: u128, ports: [u16; 2], protocol: u8) -> u64 {
+        let [src_port, dst_port] = ports;
+        let both = end_word(src, src_port).wrapping_add(end_word(dst, dst_port));
+        both.wrapping_add(protocol.into()).wrapping_mul(MIX)
+    }
+
+    /// The same number of this key.
+    #[inline]
+    pub(super) fn dealing(&self) -> u64 {
+        let whole = |[high, low]: [u64; 2]| u128::from(high) << 64 | u128::from(low);
+        let ports = [self.low_port, self.high_port];
+        Key::dealt(whole(self.low), whole(self.high), ports, self.protocol)
     }
 
     pub(super) fn protocol(&self) -> u8 {
@@ -109,6 +126,17 @@ impl Key {
             self.key_port(end)
         }
     }
+}
+
+/// The golden ratio's share of 64 bits.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// An end as one number. It is folded, so that two ends which move together do not move by each other's measure.
+#[inline]
+fn end_word(address: u128, port: u16) -> u64 {
+    let [high, low] = halves(address);
+    let word = (low ^ high.rotate_left(31) ^ u64::from(port) << 48).wrapping_mul(MIX);
+    word ^ (word >> 29)
 }
 
 #[expect(

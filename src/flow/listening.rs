@@ -13,8 +13,10 @@ pub(super) const MOST_HELD: usize = 32 << 20;
 const MOST_STALE: usize = 1_024;
 
 /// The flows that are listened to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Listening {
+    /// How many bytes may be held.
+    most: usize,
     /// Where they lie and their first frames, those that began first before the others. Some are over since, and another
     /// flow with another first frame lies there.
     order: VecDeque<(u32, u64)>,
@@ -24,6 +26,17 @@ pub(super) struct Listening {
 }
 
 impl Listening {
+    /// Nobody is listened to yet.
+    pub(super) fn within(most: usize) -> Self {
+        Listening {
+            most,
+            order: VecDeque::new(),
+            flows: 0,
+            held: 0,
+            given_up: 0,
+        }
+    }
+
     /// Notes how much a flow held before a packet and how much it holds now; and its first frame, before and now.
     #[inline]
     pub(super) fn note(
@@ -57,7 +70,7 @@ impl Listening {
                 self.order.retain(|place| is_heard(*place, entries));
             }
         }
-        while self.held > MOST_HELD {
+        while self.held > self.most {
             let Some(first) = self.order.pop_front() else {
                 return;
             };

@@ -12,6 +12,7 @@ pub mod export;
 mod fragments;
 mod key;
 mod listening;
+mod shards;
 mod slots;
 mod stream;
 mod table;
@@ -26,7 +27,8 @@ use crate::record::{EndReason, Flow, IgnoreReason, Packet, RejectReason, Timesta
 pub use applications::HeardEvent;
 use decode::Refusal;
 use fragments::{Fragments, Placement};
-use table::Table;
+use key::Key;
+use shards::Shards;
 
 /// How flows are cut and what is looked for in them.
 #[derive(Clone, Debug)]
@@ -35,7 +37,8 @@ pub struct MeterOptions {
     pub active_timeout_us: i64,
     /// A flow without a packet for so long is over, in microseconds.
     pub idle_timeout_us: i64,
-    /// How many flows may be under way at once; beyond it the quietest ends for the reason `resources`.
+    /// How many flows may be under way at once. Room for many is shared out among eight tables by a flow's ends, and in one that is
+    /// full the quietest ends for the reason `resources`.
     pub max_flows: usize,
     /// Whether packets of different VLANs are different flows.
     pub apart_by_vlan: bool,
@@ -78,6 +81,22 @@ pub struct MeteredFlow {
 pub struct EndedFlow {
     entry: entry::Entry,
     reason: EndReason,
+    second: i64,
+}
+
+impl EndedFlow {
+    fn of(entry: entry::Entry, reason: EndReason) -> Self {
+        EndedFlow {
+            entry,
+            reason,
+            second: i64::MIN,
+        }
+    }
+
+    /// Where it stands among all that one step gave: by the second that is over, then by its first frame. No two stand in one place.
+    pub fn order(&self) -> (i64, u64) {
+        (self.second, self.entry.first_frame)
+    }
 }
 
 impl From<EndedFlow> for MeteredFlow {
@@ -102,23 +121,41 @@ pub enum Fate {
 
 /// Makes flows of packets.
 pub struct Meter {
-    table: Table,
+    shards: Shards,
     fragments: Fragments,
 }
 
 impl Meter {
     /// A meter without flows.
     pub fn new(options: MeterOptions) -> Self {
+        Meter::part(options, 0, 1)
+    }
+
+    /// A meter that makes part `part` of all flows, where `of` of them, each in a thread of its own, make all. Each must be given
+    /// every packet: from them it has the time, and pieces of cut packets. All say the same of every packet's fate,
+    /// and each gives out and hears what its own flows are; put in order ([`EndedFlow::order`]), that is what one meter gives.
+    pub fn part(options: MeterOptions, part: usize, of: usize) -> Self {
         Meter {
             fragments: Fragments::new(options.seed),
-            table: Table::new(options),
+            shards: Shards::new(options, part, of),
         }
+    }
+
+    /// How many parts there can be.
+    pub fn most_parts(options: &MeterOptions) -> usize {
+        shards::count(options)
     }
 
     /// Counts a packet to its flow. Flows that are over by now are added to `out`, ordered by the second in which
     /// they ended and by their first frame.
     #[inline]
     pub fn packet<F: From<EndedFlow>>(&mut self, packet: &Packet<'_>, out: &mut Vec<F>) -> Fate {
+        if self.shards.is_part() && self.is_of_another(packet) {
+            self.shards.tick(packet.time, out);
+            self.add_released(packet.time);
+            self.shards.give_out_early(out);
+            return Fate::Metered;
+        }
         let mut decoded = match decode::decode(packet) {
             Ok(decoded) => decoded,
             Err(Refusal::Rejected(reason)) => return Fate::Rejected(reason),
@@ -130,39 +167,61 @@ impl Meter {
         if placement == Placement::Overlap {
             return Fate::Rejected(RejectReason::OverlappingFragment);
         }
-        self.table.tick(packet.time, out);
+        self.shards.tick(packet.time, out);
         if placement != Placement::Waiting {
             let is_portless = placement == Placement::Portless;
-            self.table.add(packet, &decoded, is_portless, out);
+            self.shards.add(packet, &decoded, is_portless);
         }
-        for piece in self.fragments.released(packet.time) {
-            self.table
-                .add(&piece.packet, &piece.decoded, piece.is_portless, out);
-        }
+        self.add_released(packet.time);
+        self.shards.give_out_early(out);
         Fate::Metered
+    }
+
+    /// Whether a first look is enough to say that a flow will count it, and one of another part.
+    #[inline]
+    fn is_of_another(&self, packet: &Packet<'_>) -> bool {
+        decode::peek(packet).is_some_and(|ends| {
+            let hash = Key::dealt(ends.src, ends.dst, ends.ports, ends.protocol);
+            !self.shards.is_ours(hash)
+        })
+    }
+
+    #[inline]
+    fn add_released(&mut self, now: Timestamp) {
+        for piece in self.fragments.released(now) {
+            self.shards
+                .add(&piece.packet, &piece.decoded, piece.is_portless);
+        }
+    }
+
+    /// Takes a packet apart and does nothing with it, so that this can be measured by itself: the length of its payload.
+    #[doc(hidden)]
+    pub fn payload_bytes(packet: &Packet<'_>) -> Option<u32> {
+        let decoded = decode::decode(packet).ok()?;
+        Some(decoded.payload_bytes)
     }
 
     /// Lets time go on to this moment without a frame: flows that are over by now are added to `out`. Fragments wait for
     /// the next frame, as they do where none says that time went on.
     pub fn tick<F: From<EndedFlow>>(&mut self, time: Timestamp, out: &mut Vec<F>) {
-        self.table.tick(time, out);
+        self.shards.tick(time, out);
     }
 
     /// What was heard in the packets since this was asked last, in their order: requests, leases, sign-ins.
     #[inline]
     pub fn heard(&mut self) -> &mut Vec<HeardEvent> {
-        self.table.heard()
+        self.shards.heard()
     }
 
     /// How many flows were ended for lack of room.
     pub fn evicted(&self) -> u64 {
-        self.table.evicted()
+        self.shards.evicted()
     }
 
     /// How many flows were no longer listened to for lack of room before it was known what they are used for: of these the
     /// packets are counted as of any other, and the application may be missing.
     pub fn unheard(&self) -> u64 {
-        self.table.unheard()
+        self.shards.unheard()
     }
 
     /// Ends all flows that are still under way.
@@ -174,10 +233,10 @@ impl Meter {
     /// whether there are more. No packet may come in between.
     pub fn finish_some<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) -> bool {
         for piece in self.fragments.finish() {
-            self.table
-                .add(&piece.packet, &piece.decoded, piece.is_portless, out);
+            self.shards
+                .add(&piece.packet, &piece.decoded, piece.is_portless);
         }
-        self.table.finish_some(out)
+        self.shards.finish_some(out)
     }
 }
 

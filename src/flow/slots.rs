@@ -52,14 +52,15 @@ impl Slots {
         Some(entry)
     }
 
-    /// The numbers of all entries, ordered by the first frame of each.
-    pub(super) fn by_first_frame(&self) -> Vec<u32> {
+    /// The first frames of all entries, and their numbers.
+    pub(super) fn first_frames(&self) -> impl Iterator<Item = (u64, u32)> {
         let entries = self.pieces.iter().flatten().zip(0u32..);
-        let mut order: Vec<(u64, u32)> = entries
-            .filter_map(|(entry, index)| Some((entry.as_ref()?.first_frame, index)))
-            .collect();
-        order.sort_unstable();
-        order.into_iter().map(|(_, index)| index).collect()
+        entries.filter_map(|(entry, index)| Some((entry.as_ref()?.first_frame, index)))
+    }
+
+    /// Takes an entry out where no other will come in its place.
+    pub(super) fn take_last(&mut self, index: u32) -> Option<Entry> {
+        self.slot(index)?.take()
     }
 
     #[inline]

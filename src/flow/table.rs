@@ -1,12 +1,11 @@
 //! The flows under way: found by key, ended by time, end of connection or lack of room.
 //!
-//! Time is the packets' own, in file order. What ended in a second comes out when the second is over, ordered by
-//! first frame, so that the same packets give the same records in the same order.
+//! Time is the packets' own, in file order. Several of these hold the flows under way (`shards`), each its share of them;
+//! what has ended in one waits there until it is gathered from all.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
-use std::vec::IntoIter;
 
 use super::applications::HeardEvent;
 use super::decode::{Decoded, flag};
@@ -16,14 +15,10 @@ use super::listening::Listening;
 use super::slots::Slots;
 use super::wheel::{Turn, Wheel};
 use super::{EndedFlow, MeterOptions};
-use crate::record::{EndReason, Packet, Timestamp};
+use crate::record::{EndReason, Packet};
 
 /// How long a connection that has ended still takes in its last packets, in microseconds.
 const LINGER: i64 = 10_000_000;
-/// How many ended flows wait for their second to be over before they are given out early.
-const MOST_ENDED: usize = 65_536;
-/// How many of the last flows are given out at once.
-const ENDED_AT_ONCE: usize = 4_096;
 
 /// Where an entry lies, and the hash of its key: most others are told apart, and a growing table is filled again, without
 /// a look at an entry.
@@ -43,13 +38,11 @@ pub(super) struct Table {
     listening: Listening,
     ended: Vec<EndedFlow>,
     evicted: u64,
-    heard: Vec<HeardEvent>,
-    /// While the last flows are ended: the places of those that are left.
-    last: Option<IntoIter<u32>>,
 }
 
 impl Table {
-    pub(super) fn new(options: MeterOptions) -> Self {
+    /// A table with so much room: `max_flows` of the options are its own, and so many bytes of what is said in them.
+    pub(super) fn new(options: MeterOptions, most_held: usize) -> Self {
         Table {
             hasher: FixedState::with_seed(options.seed),
             options,
@@ -57,18 +50,10 @@ impl Table {
             entries: Slots::default(),
             tickets: 0,
             wheel: Wheel::new(),
-            listening: Listening::default(),
+            listening: Listening::within(most_held),
             ended: Vec::new(),
             evicted: 0,
-            heard: Vec::new(),
-            last: None,
         }
-    }
-
-    /// What was heard since this was asked last.
-    #[inline]
-    pub(super) fn heard(&mut self) -> &mut Vec<HeardEvent> {
-        &mut self.heard
     }
 
     pub(super) fn evicted(&self) -> u64 {
@@ -79,25 +64,24 @@ impl Table {
         self.listening.unheard()
     }
 
-    /// Lets time go on to this moment and gives out what ended on the way.
+    /// What has ended and was not gathered yet.
     #[inline]
-    pub(super) fn tick<F: From<EndedFlow>>(&mut self, time: Timestamp, out: &mut Vec<F>) {
-        let second = time.seconds();
-        if second > self.wheel.now() {
-            self.tick_to(second, out);
-        }
+    pub(super) fn ended(&mut self) -> &mut Vec<EndedFlow> {
+        &mut self.ended
     }
 
-    #[cold]
-    fn tick_to<F: From<EndedFlow>>(&mut self, second: i64, out: &mut Vec<F>) {
+    /// Sets the first second.
+    pub(super) fn begin_at(&mut self, second: i64) {
         self.wheel.begin(second);
-        self.give_out(out);
-        while let Some(turns) = self.wheel.advance(second) {
-            for turn in turns {
-                self.look(turn);
-            }
-            self.give_out(out);
+    }
+
+    /// One second on, or a leap that is longer than the wheel, towards this one; which second that was, or none if it has come.
+    pub(super) fn advance(&mut self, second: i64) -> Option<i64> {
+        let turns = self.wheel.advance(second)?;
+        for turn in turns {
+            self.look(turn);
         }
+        Some(self.wheel.now())
     }
 
     /// Ends the entry whose turn it is, or puts it back.
@@ -138,22 +122,16 @@ impl Table {
         }
     }
 
-    /// Counts a packet to its flow, which may be a new one.
+    /// Counts a packet to the flow of this key, which may be a new one; `heard` takes what it tells.
     #[inline]
-    pub(super) fn add<F: From<EndedFlow>>(
+    pub(super) fn add(
         &mut self,
+        (key, from): (Key, End),
         packet: &Packet<'_>,
         decoded: &Decoded<'_>,
         is_portless: bool,
-        out: &mut Vec<F>,
+        heard: &mut Vec<HeardEvent>,
     ) {
-        let (mut key, from) = Key::of(decoded);
-        if self.options.apart_by_vlan {
-            key = key.within(decoded.layers.vlans().iter().copied().map(u64::from));
-        }
-        if self.options.apart_by_tunnel {
-            key = key.within(decoded.layers.tunnel_words());
-        }
         let hash = self.hash(key);
         let entries = &self.entries;
         let found = self.places.find(spread(hash), |at| {
@@ -164,11 +142,7 @@ impl Table {
                 self.cut_if_over(index, from, packet, decoded, is_portless);
                 index
             }
-            None => self.begin(
-                hash,
-                Entry::begin(key, from, packet, decoded, is_portless),
-                out,
-            ),
+            None => self.begin(hash, Entry::begin(key, from, packet, decoded, is_portless)),
         };
         let Some(entry) = self.entries.get_mut(index) else {
             return;
@@ -179,7 +153,7 @@ impl Table {
         entry.add(from, packet, decoded, &self.options);
         for event in entry.take_events() {
             let frame = packet.number;
-            self.heard.push(HeardEvent { frame, event });
+            heard.push(HeardEvent { frame, event });
         }
         let holds = entry.held();
         let has_closed = entry.is_closed && !was_closed;
@@ -188,9 +162,6 @@ impl Table {
             .note(index, (held, holds), frames, &mut self.entries);
         if has_closed {
             self.schedule(index);
-        }
-        if self.ended.len() >= MOST_ENDED {
-            self.give_out(out);
         }
     }
 
@@ -237,19 +208,12 @@ impl Table {
         }
         let earlier = std::mem::replace(entry, next);
         self.listening.over(earlier.held());
-        self.ended.push(EndedFlow {
-            entry: earlier,
-            reason,
-        });
+        self.ended.push(EndedFlow::of(earlier, reason));
         self.schedule(index);
     }
 
-    fn begin<F: From<EndedFlow>>(&mut self, hash: u32, entry: Entry, out: &mut Vec<F>) -> u32 {
-        while self.places.len() >= self.options.max_flows.max(1) && self.evict() {
-            if self.ended.len() >= MOST_ENDED {
-                self.give_out(out);
-            }
-        }
+    fn begin(&mut self, hash: u32, entry: Entry) -> u32 {
+        while self.places.len() >= self.options.max_flows.max(1) && self.evict() {}
         let index = self.entries.keep(entry);
         self.places
             .insert_unique(spread(hash), At { hash, index }, |at| spread(at.hash));
@@ -305,39 +269,36 @@ impl Table {
             found.remove();
         }
         self.listening.over(entry.held());
-        self.ended.push(EndedFlow { entry, reason });
+        self.ended.push(EndedFlow::of(entry, reason));
     }
 
-    /// Ends flows that are still under way, those that began first before the others, and gives out a bounded
-    /// number of them; false once none is left. A record is several times as large as what is counted of its flow,
-    /// so all of them are never there at once.
-    pub(super) fn finish_some<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) -> bool {
-        if self.last.is_none() {
-            self.give_out(out);
-            self.places = HashTable::new();
-            self.wheel = Wheel::new();
-        }
-        let entries = &self.entries;
-        let last = self
-            .last
-            .get_or_insert_with(|| entries.by_first_frame().into_iter());
-        for index in last.by_ref().take(ENDED_AT_ONCE) {
-            let Some(entry) = self.entries.take(index) else {
-                continue;
-            };
-            let reason = if entry.is_closed {
-                EndReason::End
-            } else {
-                EndReason::Forced
-            };
-            out.push(EndedFlow { entry, reason }.into());
-        }
-        let is_more = last.len() > 0;
-        if !is_more {
-            self.last = None;
-            self.entries = Slots::default();
-        }
-        is_more
+    /// The numbers of all that are still under way, with their first frames. No packet may come before all were taken.
+    pub(super) fn last(&mut self) -> impl Iterator<Item = (u64, u32)> {
+        self.places = HashTable::new();
+        self.wheel = Wheel::new();
+        self.entries.first_frames()
+    }
+
+    /// How many flows are under way.
+    pub(super) fn flows(&self) -> usize {
+        self.places.len()
+    }
+
+    /// One of those that are still under way at the end.
+    pub(super) fn take_last(&mut self, index: u32) -> Option<EndedFlow> {
+        let entry = self.entries.take_last(index)?;
+        self.listening.over(entry.held());
+        let reason = if entry.is_closed {
+            EndReason::End
+        } else {
+            EndReason::Forced
+        };
+        Some(EndedFlow::of(entry, reason))
+    }
+
+    /// All of them were taken.
+    pub(super) fn is_empty_now(&mut self) {
+        self.entries = Slots::default();
     }
 
     /// What is held at this moment.
@@ -350,15 +311,6 @@ impl Table {
             listed,
             flows: self.places.len(),
         }
-    }
-
-    fn give_out<F: From<EndedFlow>>(&mut self, out: &mut Vec<F>) {
-        let first_frame = |ended: &EndedFlow| ended.entry.first_frame;
-        if !self.ended.is_sorted_by_key(first_frame) {
-            // Records are long: their order is found first, and each is moved once.
-            self.ended.sort_by_cached_key(first_frame);
-        }
-        out.extend(self.ended.drain(..).map(F::from));
     }
 
     /// Half of the hash, which is enough to find by.
@@ -381,9 +333,20 @@ fn spread(hash: u32) -> u64 {
 
 /// What a table holds: bytes of what was said, how many flows were given up for them, how many stand in their order, and flows.
 #[cfg(test)]
+#[derive(Default)]
 pub(super) struct Holds {
     pub(super) bytes: usize,
     pub(super) given_up: u64,
     pub(super) listed: usize,
     pub(super) flows: usize,
+}
+
+#[cfg(test)]
+impl Holds {
+    pub(super) fn add(&mut self, other: Holds) {
+        self.bytes += other.bytes;
+        self.given_up += other.given_up;
+        self.listed += other.listed;
+        self.flows += other.flows;
+    }
 }

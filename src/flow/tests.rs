@@ -450,7 +450,7 @@ fn many_flows_at_once_stay_within_their_bound_and_the_quietest_ends_first() {
         let seconds = i64::try_from(number / 10_000).unwrap();
         let port = u16::try_from(number).unwrap();
         feed(&mut meter, &datagram(number, seconds, port), &mut out);
-        let holds = meter.table.holds();
+        let holds = meter.shards.holds();
         assert!(holds.flows <= usize::try_from(BOUND).unwrap());
         // Flows that take the places of others do not make the order of those that are listened to longer and longer.
         assert!(holds.listed <= 3_100, "{} listed", holds.listed);
@@ -475,15 +475,15 @@ fn half_a_sentence_in_each_of_many_flows_is_held_within_a_bound() {
     for number in 1..=40_000u32 {
         let packet = segment(number, &hello);
         feed(&mut meter, &packet, &mut out);
-        let holds = meter.table.holds();
+        let holds = meter.shards.holds();
         assert!(holds.bytes <= MOST_HELD, "{} bytes", holds.bytes);
     }
-    let holds = meter.table.holds();
+    let holds = meter.shards.holds();
     assert!(holds.bytes > MOST_HELD / 2 && holds.given_up > 10_000);
     // Those that were given up are flows all the same, and what was held is given back when they end.
     feed(&mut meter, &datagram(50_000, 1_000, 1), &mut out);
     assert_eq!(out.len(), 40_000);
-    let holds = meter.table.holds();
+    let holds = meter.shards.holds();
     assert!(holds.bytes < 1_000, "{} bytes", holds.bytes);
 }
 

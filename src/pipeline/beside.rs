@@ -1,4 +1,4 @@
-//! A capture's records made by several threads, to the same bytes as by one.
+//! The records of a capture that can be read only once, or is packed, made by several threads, to the same bytes as by one.
 //!
 //! One reads and meters, the other makes the records of flows that are over, looks their servers up and writes them. From three
 //! threads on, reading has one of its own: it must be one with a processor to itself, since what one processor has read lies in its

@@ -112,7 +112,7 @@ pub(super) enum Made {
 }
 
 impl Made {
-    fn event(place: Place, event: Event<'static>) -> Made {
+    pub(super) fn event(place: Place, event: Event<'static>) -> Made {
         Made::Event(Box::new((place, event)))
     }
 
@@ -458,7 +458,7 @@ impl CaptureCounts {
     }
 
     /// Counts a packet by its fate; a rejected one gives a record.
-    fn packet(&mut self, packet: &Packet<'_>, fate: Fate) -> Option<Event<'static>> {
+    pub(super) fn packet(&mut self, packet: &Packet<'_>, fate: Fate) -> Option<Event<'static>> {
         let counts = &mut self.packets;
         counts.read += 1;
         counts.bytes += u64::from(packet.wire_length);
@@ -499,7 +499,7 @@ impl CaptureCounts {
     }
 
     /// Counts damage between frames. It stands in the place of a record of frame zero whose ordinal is its offset.
-    fn damage(
+    pub(super) fn damage(
         &mut self,
         source: SourceId,
         reason: RejectReason,
@@ -558,7 +558,7 @@ impl Packets {
     }
 }
 
-fn place(source: SourceId, frame: u64) -> Place {
+pub(super) fn place(source: SourceId, frame: u64) -> Place {
     Place {
         source,
         frame,
@@ -567,7 +567,7 @@ fn place(source: SourceId, frame: u64) -> Place {
 }
 
 /// Events with their places: several of a frame are told apart by their order in it.
-fn placed(
+pub(super) fn placed(
     source: SourceId,
     heard: &mut Vec<HeardEvent>,
 ) -> impl Iterator<Item = (Place, Event<'static>)> {

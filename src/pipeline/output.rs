@@ -108,6 +108,18 @@ impl<'w, T: Tokens> Output<'w, T> {
         Ok(())
     }
 
+    /// Writes one of the rows that were made elsewhere, each apart ([`Rows::record_apart`]).
+    pub fn append_one(&mut self, made: &MadeRows, number: usize) -> io::Result<()> {
+        let Some(run) = made.runs.get(number) else {
+            return Ok(());
+        };
+        let before = number
+            .checked_sub(1)
+            .and_then(|before| made.runs.get(before));
+        let from = before.map_or(0, |before| before.end);
+        self.run(run.table, made.bytes.get(from..run.end).unwrap_or_default())
+    }
+
     /// What was written reaches the stream, for whoever watches it; a folder's files are written when they are full.
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.target {

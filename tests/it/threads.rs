@@ -17,18 +17,22 @@ fn records(home: &Home, threads: &str, arguments: &[&str], file: &Path) -> Vec<u
 fn any_number_of_threads_gives_the_same_bytes() {
     let home = Home::without_engine();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    for (arguments, file) in [
-        (
-            vec!["capture", "-r"],
-            fixtures.join("pcap/connections.pcap"),
-        ),
-        (
-            vec!["capture", "-r"],
-            fixtures.join("pcap/bad_block.pcapng"),
-        ),
+    let captures = [
+        "connections.pcap",
+        "bad_block.pcapng",
+        "identity.pcap",
+        "fragments.pcap",
+        "tunnels.pcap",
+        "torn.pcap",
+        "two_interfaces.pcapng",
+        "nanoseconds.pcap.gz",
+    ];
+    let captures = captures.map(|name| (vec!["capture", "-r"], fixtures.join("pcap").join(name)));
+    let logs = [
         (vec!["ingest"], fixtures.join("logs/squid_native/good.log")),
         (vec!["ingest"], region("logs/squid-oakfield.log.gz")),
-    ] {
+    ];
+    for (arguments, file) in captures.into_iter().chain(logs) {
         if !file.exists() {
             panic!("{} is no fixture", file.display());
         }
@@ -84,6 +88,59 @@ fn a_log_of_many_blocks_comes_out_in_its_order_in_every_form() {
         all.extend(["--counts-json", counts.to_str().unwrap()]);
         home.ends(0, &all);
         [rows, rejects, counts].map(|path| std::fs::read(path).unwrap())
+    };
+    for to in ["jsonl", "json", "csv", "rowbinary", "table"] {
+        let one = run(to, "1");
+        assert!(one.iter().all(|file| !file.is_empty()), "{to}");
+        for threads in ["2", "3", "8"] {
+            assert!(run(to, threads) == one, "{to} with {threads}");
+        }
+    }
+}
+
+/// Eight thousand flows over ten minutes: many are over before the file is, and many end with it.
+fn long_capture() -> Vec<u8> {
+    let mut capture = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    capture.extend([0, 0, 4, 0, 101, 0, 0, 0]);
+    for number in 0..8_000u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, a, b, c];
+        packet.extend([192, 0, 2, 1, 0x80, 0, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1]);
+        packet.extend([
+            0x50,
+            if number % 3 == 0 { 0x14 } else { 0x10 },
+            4,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        // Some are no packets.
+        if number % 97 == 0 {
+            packet[0] = 0x15;
+        }
+        let length = u32::try_from(packet.len()).unwrap();
+        for word in [1_772_446_500 + number / 13, number % 1000, length, length] {
+            capture.extend(word.to_le_bytes());
+        }
+        capture.extend(packet);
+    }
+    capture
+}
+
+#[test]
+fn a_capture_of_many_flows_comes_out_in_its_order_in_every_form() {
+    let home = Home::without_engine();
+    let capture = home.path("long.pcap");
+    std::fs::write(&capture, long_capture()).unwrap();
+    let run = |to: &str, threads: &str| {
+        let (rows, counts) = (home.path("rows"), home.path("counts.json"));
+        let mut all = vec!["capture", "-r", capture.to_str().unwrap(), "--to", to];
+        all.extend(["--threads", threads, "-o", rows.to_str().unwrap()]);
+        all.extend(["--counts-json", counts.to_str().unwrap()]);
+        home.ends(0, &all);
+        [rows, counts].map(|path| std::fs::read(path).unwrap())
     };
     for to in ["jsonl", "json", "csv", "rowbinary", "table"] {
         let one = run(to, "1");

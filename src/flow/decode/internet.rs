@@ -16,7 +16,7 @@ pub(super) struct Internet {
 }
 
 /// ::ffff:0:0/96, where IPv4 addresses are mapped to.
-const MAPPED: u128 = 0xffff_0000_0000;
+pub(super) const MAPPED: u128 = 0xffff_0000_0000;
 
 pub(super) fn version4(packet: Layer<'_>) -> Taken<'_> {
     let head: [u8; 20] = packet.chunk(0)?;

@@ -5,6 +5,7 @@
 
 mod internet;
 mod link;
+mod peek;
 mod transport;
 mod tunnel;
 
@@ -12,6 +13,7 @@ mod tunnel;
 mod second_opinion;
 
 use crate::record::{IgnoreReason, Packet, RejectReason};
+pub(super) use peek::peek;
 
 /// How deep headers may be nested before a frame is rejected.
 const MOST_LAYERS: u8 = 24;

@@ -19,18 +19,23 @@ pub(super) fn in_packet<'a>(protocol: u8, segment: Layer<'a>) -> Option<Decoded<
     }
 }
 
-/// A tunnel over UDP, by the port it is assigned and the shape of its header.
-pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option<Decoded<'a>> {
-    // Most traffic meets none of these ports: leave early.
-    let port = match (outer.dst_port, outer.src_port) {
+/// The port of a tunnel over UDP, if one of two is that. Most traffic meets none.
+#[inline]
+pub(super) fn assigned(src_port: u16, dst_port: u16) -> Option<u16> {
+    match (dst_port, src_port) {
         (
             port @ (2152 | 3544 | 4789 | 4790 | 8472 | 6081 | 1701 | 5247 | 37008 | 6635 | 5072
             | 4754 | 4341),
             _,
-        ) => port,
-        (_, port @ (2152 | 3544 | 1701 | 5247 | 5072)) => port,
-        _ => return None,
-    };
+        ) => Some(port),
+        (_, port @ (2152 | 3544 | 1701 | 5247 | 5072)) => Some(port),
+        _ => None,
+    }
+}
+
+/// A tunnel over UDP, by the port it is assigned and the shape of its header.
+pub(super) fn in_datagram<'a>(outer: &Decoded<'a>, segment: Layer<'a>) -> Option<Decoded<'a>> {
+    let port = assigned(outer.src_port, outer.dst_port)?;
     let inside = segment.after(8).ok()?;
     match port {
         2152 => mobile_user_plane(inside),

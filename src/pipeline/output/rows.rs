@@ -54,10 +54,8 @@ impl<T: Tokens> Rows<T> {
     /// Makes a row of one record, if its kind is wanted.
     pub fn record<R: Record>(&mut self, place: Place, record: &R) -> io::Result<()> {
         let table = record.table();
-        match self.kinds {
-            Kinds::One(kind) if table.kind != kind && table.name != kind => return Ok(()),
-            Kinds::Events if table.kind == "reject" => return Ok(()),
-            _ => {}
+        if !self.is_wanted(table) {
+            return Ok(());
         }
         let goes_on = match self.made.runs.last() {
             Some(run) => std::ptr::eq(run.table, table) || run.table.name == table.name,
@@ -73,6 +71,36 @@ impl<T: Tokens> Rows<T> {
             _ => self.made.runs.push(Run { table, end }),
         }
         Ok(())
+    }
+
+    /// Makes a row of one record that can be written without those before and behind it ([`super::Output::append_one`]), if its
+    /// kind is wanted; whether it is.
+    pub fn record_apart<R: Record>(&mut self, place: Place, record: &R) -> io::Result<bool> {
+        let table = record.table();
+        if !self.is_wanted(table) {
+            return Ok(false);
+        }
+        self.encode(place, record)?;
+        let end = self.made.bytes.len();
+        self.made.runs.push(Run { table, end });
+        Ok(true)
+    }
+
+    fn is_wanted(&self, table: &Table) -> bool {
+        match self.kinds {
+            Kinds::One(kind) => table.kind == kind || table.name == kind,
+            Kinds::Events => table.kind != "reject",
+            Kinds::All => true,
+        }
+    }
+
+    /// Hands out the rows made since the last time; there will be room for as many again.
+    pub fn take_with_room(&mut self) -> MadeRows {
+        let room = MadeRows {
+            bytes: Vec::with_capacity(self.made.bytes.len()),
+            runs: Vec::with_capacity(self.made.runs.len()),
+        };
+        std::mem::replace(&mut self.made, room)
     }
 
     /// Hands out the rows made since the last time; `used` are earlier ones, for their memory.
