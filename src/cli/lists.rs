@@ -202,7 +202,7 @@ fn find(args: &MatchArgs, context: &Context) -> anyhow::Result<Exit> {
                 };
                 let lines: Vec<_> = lines.iter().map(line_text).collect();
                 let categories = matches.categories().join(", ");
-                vec![(*asked).clone(), categories, lists, lines.join("\n")]
+                vec![(*asked).clone(), categories, lists, lines.join("; ")]
             })
             .collect();
         context.print_table(&["asked", "categories", "lists", "because of"], &rows)?;
