@@ -1,4 +1,4 @@
-//! Lines and bytes a second of every format, Squid's own log step by step, and what a look-up in a million names costs.
+//! Lines and bytes a second of every format, and Squid's own log step by step.
 //!
 //! `cargo bench --bench logs -- formats [NAME]` prints the table of formats alone. Squid's log is made here, the same on
 //! every machine: `squid_native, 100,000 lines, seed 1`.
@@ -13,7 +13,6 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group};
-use invigil::classify::{ListBuilder, ListIndex, ListKind, ListMeta, ListPart, PartKind};
 use invigil::logs::{
     self, Block, Fold, Framer, Framing, LogFormat, Outcome, SourceSettings, read_frame,
 };
@@ -165,84 +164,7 @@ fn squid(c: &mut Criterion) {
     group.finish();
 }
 
-fn million_names() -> Vec<u8> {
-    let mut numbers = Numbers(2);
-    let mut text = String::new();
-    for number in 0..1_000_000u64 {
-        let word = numbers.below(u64::MAX);
-        text.push_str(&format!("{word:x}.n{}.example\n", number % 997));
-    }
-    text.into_bytes()
-}
-
-fn compile(text: &[u8]) -> ListIndex {
-    let mut builder = ListBuilder::new();
-    let meta = ListMeta {
-        name: "million".to_owned(),
-        kind: ListKind::Plain,
-        category: "games".to_owned(),
-        version: "1".to_owned(),
-        loaded: Timestamp::default(),
-        allow: false,
-        severity: None,
-    };
-    let part = ListPart {
-        category: "games",
-        kind: PartKind::Domains,
-        bytes: text,
-    };
-    builder.add(meta, &[part]);
-    builder.build()
-}
-
-/// A million names, and hosts to ask for: every other one is met. Made when a bench asks for them, not before.
-fn names_and_hosts() -> (ListIndex, Vec<String>) {
-    let text = million_names();
-    let index = compile(&text);
-    assert_eq!(
-        index.len(),
-        1_000_000,
-        "every name of the fixture is an entry"
-    );
-    let (memory, length) = (index.memory() >> 20, text.len() >> 20);
-    println!("a million names take {memory} MiB in memory, {length} MiB as text");
-    let mut hosts = Vec::new();
-    for (at, line) in text.split(|byte| *byte == b'\n').enumerate().step_by(97) {
-        let name = String::from_utf8_lossy(line);
-        let met = at % 2 == 0;
-        hosts.push(if met {
-            format!("www.{name}")
-        } else {
-            format!("www.x{name}.test")
-        });
-    }
-    (index, hosts)
-}
-
-fn lists(c: &mut Criterion) {
-    let mut group = c.benchmark_group("a million names, seed 2");
-    group.sample_size(10);
-    group.throughput(Throughput::Elements(1_000_000));
-    group.bench_function("compile", |b| {
-        let text = million_names();
-        b.iter(|| compile(&text).len());
-    });
-    group.throughput(Throughput::Elements(HOSTS));
-    group.bench_function("look up", |b| {
-        let (index, hosts) = names_and_hosts();
-        assert_eq!(hosts.len() as u64, HOSTS, "as many hosts as are counted");
-        b.iter(|| {
-            let met = hosts.iter().filter(|host| !index.domain(host).is_empty());
-            met.count()
-        });
-    });
-    group.finish();
-}
-
-/// Every 97th of a million and the empty text after the last.
-const HOSTS: u64 = 10_310;
-
-criterion_group!(benches, squid, lists);
+criterion_group!(benches, squid);
 
 fn main() {
     let mut words = std::env::args()

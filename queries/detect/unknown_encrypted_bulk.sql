@@ -15,6 +15,5 @@ FROM flows
 WHERE start >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND start < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
   AND application = 'unknown_encrypted' AND action != 'blocked' AND application_basis IN ('content', 'name', 'address_list')
   AND NOT arrayExists((first, last) -> dst_ip BETWEEN first AND last, {known_first:Array(IPv6)}, {known_last:Array(IPv6)})
-  AND NOT (dst_ip BETWEEN toIPv6('10.0.0.0') AND toIPv6('10.255.255.255') OR dst_ip BETWEEN toIPv6('172.16.0.0') AND toIPv6('172.31.255.255')
-           OR dst_ip BETWEEN toIPv6('192.168.0.0') AND toIPv6('192.168.255.255') OR dst_ip BETWEEN toIPv6('fc00::') AND toIPv6('fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'))
+  AND NOT arrayExists((first, last) -> dst_ip BETWEEN first AND last, {inside_first:Array(IPv6)}, {inside_last:Array(IPv6)})
 ORDER BY moment, tab, source, frame, ordinal

@@ -13,6 +13,22 @@ use crate::store::Store;
 
 /// Fills the store with every file of a folder, in the order of their names.
 pub(crate) fn fill(store: &Store, folder: &Path) {
+    for (table, frames) in read(folder) {
+        store.insert(table, frames.concat(), None).unwrap();
+    }
+}
+
+/// The same rows at the same places, the last first, each by itself.
+pub(crate) fn fill_backwards(store: &Store, folder: &Path) {
+    for (table, frames) in read(folder).into_iter().rev() {
+        for rows in frames.into_iter().rev() {
+            store.insert(table, rows, None).unwrap();
+        }
+    }
+}
+
+/// The rows of each file, line by line.
+fn read(folder: &Path) -> Vec<(&'static Table, Vec<Vec<u8>>)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -20,12 +36,14 @@ pub(crate) fn fill(store: &Store, folder: &Path) {
     files.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
     files.sort();
     assert!(!files.is_empty(), "{} holds no rows", folder.display());
+    let mut all = Vec::new();
     for (number, path) in files.iter().enumerate() {
         let table = table(path.file_stem().unwrap().to_str().unwrap()).unwrap();
         let source = [u8::try_from(number).unwrap() + 1; 16];
         let text = std::fs::read_to_string(path).unwrap();
-        let (mut rows, mut frame) = (Vec::new(), 0);
+        let (mut lines, mut frame) = (Vec::new(), 0);
         for line in text.lines() {
+            let mut rows = Vec::new();
             let Value::Object(object) = serde_json::from_str(line).unwrap() else {
                 panic!("{line}")
             };
@@ -42,9 +60,11 @@ pub(crate) fn fill(store: &Store, folder: &Path) {
                 rows.extend_from_slice(&[0; 4]);
                 row(&mut rows, table, &object, index * step);
             }
+            lines.push(rows);
         }
-        store.insert(table, rows, None).unwrap();
+        all.push((table, lines));
     }
+    all
 }
 
 fn row(out: &mut Vec<u8>, table: &'static Table, object: &Map<String, Value>, later: i64) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::list::PartKind;
+use super::spellings;
 use crate::record::Network;
 
 /// One entry of a list.
@@ -18,10 +19,20 @@ pub(super) enum Entry<'a> {
 
 /// Hands each entry of a part to `found`; the answer, how many lines could not be read.
 pub(super) fn read<'a>(kind: PartKind, bytes: &'a [u8], mut found: impl FnMut(Entry<'a>)) -> u64 {
+    read_numbered(kind, bytes, |_, entry| found(entry))
+}
+
+/// The same with the number of each entry's line, from 1.
+pub(super) fn read_numbered<'a>(
+    kind: PartKind,
+    bytes: &'a [u8],
+    mut found: impl FnMut(u64, Entry<'a>),
+) -> u64 {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut skipped = 0;
+    let (mut skipped, mut number) = (0, 0);
     let mut rest = bytes;
     while !rest.is_empty() {
+        number += 1;
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         rest = after.get(1..).unwrap_or_default();
@@ -30,7 +41,7 @@ pub(super) fn read<'a>(kind: PartKind, bytes: &'a [u8], mut found: impl FnMut(En
             continue;
         };
         let line = line.trim_ascii();
-        if !line.is_empty() && !read_line(kind, line, &mut found) {
+        if !line.is_empty() && !read_line(kind, line, &mut |entry| found(number, entry)) {
             skipped += 1;
         }
     }
@@ -43,10 +54,12 @@ fn read_line<'a>(kind: PartKind, line: &'a str, found: &mut impl FnMut(Entry<'a>
         PartKind::Urls => one(url(line), found),
         PartKind::Networks => one(Network::parse(line).map(Entry::Network), found),
         PartKind::Hosts => hosts(line, found),
+        PartKind::Dnsmasq => spellings::dnsmasq(line, found),
+        PartKind::Adblock => spellings::adblock(line, found),
     }
 }
 
-fn one<'a>(entry: Option<Entry<'a>>, found: &mut impl FnMut(Entry<'a>)) -> bool {
+pub(super) fn one<'a>(entry: Option<Entry<'a>>, found: &mut impl FnMut(Entry<'a>)) -> bool {
     entry.map(found).is_some()
 }
 
@@ -73,7 +86,7 @@ fn hosts<'a>(line: &'a str, found: &mut impl FnMut(Entry<'a>)) -> bool {
     read
 }
 
-fn domain_or_address(text: &str) -> Option<Entry<'_>> {
+pub(super) fn domain_or_address(text: &str) -> Option<Entry<'_>> {
     let numeric = text.ends_with(|last: char| last.is_ascii_digit()) || text.contains(':');
     if numeric && let Some(network) = Network::parse(text) {
         return Some(Entry::Network(network));
@@ -83,7 +96,7 @@ fn domain_or_address(text: &str) -> Option<Entry<'_>> {
 
 /// A name in lower case, without the `.` or `*.` before it and the dot after it. A name of one label, such as `com`, would mean half
 /// the world: it is taken only if it is written `.com`.
-fn domain(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn domain(text: &str) -> Option<Cow<'_, str>> {
     let bare = text.strip_prefix("*.").or(text.strip_prefix('.'));
     let meant = bare.is_some();
     let name = bare.unwrap_or(text);
@@ -115,7 +128,7 @@ fn domain(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// `host/path`; a scheme is taken off. An entry with a query is not read: by its path alone it would mean too much.
-fn url(text: &str) -> Option<Entry<'_>> {
+pub(super) fn url(text: &str) -> Option<Entry<'_>> {
     let bare = text.split_once("://").map_or(text, |(_, bare)| bare);
     let slash = bare.find('/').unwrap_or(bare.len());
     let (host, path) = bare.split_at_checked(slash)?;
@@ -145,7 +158,7 @@ fn without_comment(line: &[u8]) -> &[u8] {
 }
 
 /// Addresses that mean "nowhere" in lists of hosts.
-static NOWHERE: &[&str] = &["0.0.0.0", "127.0.0.1", "::", "::1"];
+pub(super) static NOWHERE: &[&str] = &["0.0.0.0", "127.0.0.1", "::", "::1"];
 
 /// Names of the machine itself.
 static OWN_NAMES: &[&str] = &[

@@ -19,6 +19,8 @@ pub struct ListIndex {
     /// Each combination of tags that some entry has, once.
     sets: Vec<Vec<Tag>>,
     domains: Names,
+    /// Of how many labels the names are, a bit for each number: what no name has is not looked for.
+    depths: u64,
     /// Hosts that a URL entry names.
     url_hosts: Names,
     /// `host/path`.
@@ -106,6 +108,10 @@ impl ListBuilder {
         self.index.networks = self.networks.into_iter().rev().collect();
         self.index.domains.shrink();
         self.index.urls.shrink();
+        self.index.url_hosts.shrink();
+        for (_, of_size) in &mut self.index.networks {
+            of_size.shrink_to_fit();
+        }
         self.index
     }
 
@@ -120,7 +126,10 @@ impl ListBuilder {
     fn put(&mut self, entry: &Entry<'_>, tag: Tag) -> Option<()> {
         let alone = self.with_tag(NO_SET, tag);
         let before = match entry {
-            Entry::Domain(name) => *self.index.domains.entry(name.as_bytes(), alone)?,
+            Entry::Domain(name) => {
+                self.index.depths |= bit_of(labels_of(name));
+                *self.index.domains.entry(name.as_bytes(), alone)?
+            }
             Entry::Url(host, path) => {
                 self.index.url_hosts.entry(host.as_bytes(), 0)?;
                 *self
@@ -230,9 +239,11 @@ impl ListIndex {
         self.len() == 0
     }
 
-    /// Bytes of memory that names and URLs take.
+    /// Bytes of memory that names, URLs and networks take.
     pub fn memory(&self) -> usize {
-        self.domains.memory() + self.urls.memory() + self.url_hosts.memory()
+        let networks = self.networks.iter();
+        let networks: usize = networks.map(|(_, of_size)| of_size.allocation_size()).sum();
+        self.domains.memory() + self.urls.memory() + self.url_hosts.memory() + networks
     }
 
     fn host_tags(&self, host: &str, tags: &mut Vec<Tag>) {
@@ -245,8 +256,11 @@ impl ListIndex {
             return;
         }
         let lower = lower_case(host);
+        let mut labels = labels_of(lower.strip_suffix('.').unwrap_or(&lower)).min(MOST_LABELS);
         for suffix in suffixes(&lower) {
-            if let Some(set) = self.domains.find(suffix.as_bytes()) {
+            let looked_for = self.depths & bit_of(labels) != 0;
+            labels = labels.saturating_sub(1);
+            if looked_for && let Some(set) = self.domains.find(suffix.as_bytes()) {
                 tags.extend_from_slice(self.tags(set));
             }
         }
@@ -341,11 +355,20 @@ impl<'a> Matches<'a> {
 /// A name and all names above it: `a.b.example`, `b.example`, `example`. At most [`MOST_LABELS`] of them, the shorter ones.
 fn suffixes(host: &str) -> impl Iterator<Item = &str> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    let below = memchr::memchr_iter(b'.', host.as_bytes()).count();
     std::iter::successors(Some(host), |name| {
         name.split_once('.').map(|(_, above)| above)
     })
-    .skip((below + 1).saturating_sub(MOST_LABELS))
+    .skip(labels_of(host).saturating_sub(MOST_LABELS))
+}
+
+/// How many labels a name without a dot at its end has.
+fn labels_of(name: &str) -> usize {
+    memchr::memchr_iter(b'.', name.as_bytes()).count() + 1
+}
+
+/// Names of 63 labels and more share a bit.
+fn bit_of(labels: usize) -> u64 {
+    1 << labels.min(63)
 }
 
 /// The beginnings of a path, cut before each slash: `/a`, `/a/b`, and the whole.

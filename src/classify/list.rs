@@ -17,6 +17,10 @@ pub enum ListKind {
     Squidguard,
     /// A network or an address a line.
     Cidr,
+    /// Settings of dnsmasq: `address=/name/0.0.0.0`.
+    Dnsmasq,
+    /// Filters as AdBlock and AdGuard write them: `||name^`.
+    Adblock,
 }
 
 impl ListKind {
@@ -26,6 +30,8 @@ impl ListKind {
         ListKind::Hosts,
         ListKind::Squidguard,
         ListKind::Cidr,
+        ListKind::Dnsmasq,
+        ListKind::Adblock,
     ];
 
     /// The one spelling.
@@ -35,6 +41,8 @@ impl ListKind {
             ListKind::Hosts => "hosts",
             ListKind::Squidguard => "squidguard",
             ListKind::Cidr => "cidr",
+            ListKind::Dnsmasq => "dnsmasq",
+            ListKind::Adblock => "adblock",
         }
     }
 
@@ -87,9 +95,23 @@ pub enum PartKind {
     Urls,
     /// A network or an address a line.
     Networks,
+    /// A setting of dnsmasq a line.
+    Dnsmasq,
+    /// A filter of AdBlock's a line.
+    Adblock,
 }
 
 impl PartKind {
+    /// Every kind, in the order in which the parts of a category are read.
+    pub const ALL: &'static [PartKind] = &[
+        PartKind::Domains,
+        PartKind::Hosts,
+        PartKind::Urls,
+        PartKind::Networks,
+        PartKind::Dnsmasq,
+        PartKind::Adblock,
+    ];
+
     /// The one spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -97,6 +119,8 @@ impl PartKind {
             PartKind::Hosts => "hosts",
             PartKind::Urls => "urls",
             PartKind::Networks => "networks",
+            PartKind::Dnsmasq => "dnsmasq",
+            PartKind::Adblock => "adblock",
         }
     }
 }

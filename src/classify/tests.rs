@@ -234,3 +234,32 @@ fn what_lists_say_is_written_into_the_event() {
     );
     assert_eq!(hit("help.play.test", "198.51.100.9"), (vec![], vec![]));
 }
+
+/// A list whose makers write it in four ways means the same in each.
+#[test]
+fn four_spellings_of_one_list_are_one_set() {
+    let names = ["a.example", "b.a.example", "c-d.example"];
+    let written = |around: fn(&str) -> String| names.map(around).join("\n");
+    let spellings = [
+        (PartKind::Domains, written(|name| name.to_owned())),
+        (PartKind::Hosts, written(|name| format!("0.0.0.0 {name}"))),
+        (
+            PartKind::Dnsmasq,
+            written(|name| format!("address=/{name}/0.0.0.0")),
+        ),
+        (PartKind::Adblock, written(|name| format!("||{name}^"))),
+    ];
+    for (kind, text) in &spellings {
+        let mut builder = ListBuilder::new();
+        let counts = builder.add(
+            meta("four", ListKind::Plain, false),
+            &[part("games", *kind, text)],
+        );
+        assert_eq!((counts.entries, counts.skipped), (3, 0), "{kind:?}");
+        let index = builder.build();
+        for name in names {
+            assert_eq!(told(&index.domain(name)), "four@1 games", "{kind:?}");
+        }
+        assert_eq!(index.len(), names.len(), "{kind:?}");
+    }
+}

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::classify::{ListIndex, ListKind, ListMeta, Matches};
+use crate::classify::{ListIndex, ListKind, ListMeta, Matches, Request};
 use crate::clock;
 use crate::ledger::{Act, Digest, ListLoaded};
-use crate::pipeline::lists::{self, ListInput, NewList};
+use crate::pipeline::lists::{self, LineOfList, ListInput, NewList};
 use crate::record::Severity;
 
 use super::context::{Context, Exit};
@@ -31,7 +31,7 @@ enum Command {
     Add(AddArgs),
     /// Show the lists.
     Show,
-    /// Ask what names, URLs or addresses meet. Exit code 1 when something is met.
+    /// Ask what names, URLs or addresses meet, and which line of which list says so. Exit code 1 when something is met.
     Match(MatchArgs),
 }
 
@@ -73,6 +73,10 @@ enum KindArg {
     Squidguard,
     /// A network or an address a line.
     Cidr,
+    /// Settings of dnsmasq: `address=/name/0.0.0.0`.
+    Dnsmasq,
+    /// Filters of AdBlock or AdGuard that mean whole names: `||name^`.
+    Adblock,
 }
 
 /// Runs it.
@@ -170,42 +174,77 @@ fn show(context: &Context) -> anyhow::Result<Exit> {
 
 fn find(args: &MatchArgs, context: &Context) -> anyhow::Result<Exit> {
     let index = lists::load(&context.places.data)?;
-    let found: Vec<_> = args
-        .asked
-        .iter()
-        .map(|asked| (asked, ask(&index, asked)))
-        .collect();
+    let mut found = Vec::new();
+    for asked in &args.asked {
+        let request = request(asked);
+        let matches = ask(&index, request);
+        let lines = lists::explain(&context.places.data, &request)?;
+        found.push((asked, matches, lines));
+    }
     if context.json {
-        let answers = found.iter().map(|(asked, matches)| {
+        let answers = found.iter().map(|(asked, matches, lines)| {
             json!({
                 "asked": asked,
                 "categories": matches.categories(),
                 "lists": matches.labels(),
                 "allowed_by": matches.allowed_by,
+                "lines": lines.iter().map(line_json).collect::<Vec<_>>(),
             })
         });
         context.print_json(&answers.collect())?;
     } else {
         let rows: Vec<Vec<String>> = found
             .iter()
-            .map(|(asked, matches)| {
+            .map(|(asked, matches, lines)| {
                 let lists = match matches.allowed_by {
                     Some(list) => format!("allowed by {list}"),
                     None => matches.labels().join(", "),
                 };
-                vec![(*asked).clone(), matches.categories().join(", "), lists]
+                let lines: Vec<_> = lines.iter().map(line_text).collect();
+                let categories = matches.categories().join(", ");
+                vec![(*asked).clone(), categories, lists, lines.join("; ")]
             })
             .collect();
-        context.print_table(&["asked", "categories", "lists"], &rows)?;
+        context.print_table(&["asked", "categories", "lists", "because of"], &rows)?;
     }
-    let met = found.iter().any(|(_, matches)| !matches.is_empty());
+    let met = found.iter().any(|(_, matches, _)| !matches.is_empty());
     Ok(if met { Exit::Found } else { Exit::Done })
 }
 
+fn line_json(line: &LineOfList) -> serde_json::Value {
+    json!({
+        "list": line.list,
+        "allow": line.allow,
+        "category": line.category,
+        "file": line.kind.as_str(),
+        "line": line.met.number,
+        "entry": line.met.entry,
+    })
+}
+
+/// Where the line stands, and what it says.
+fn line_text(line: &LineOfList) -> String {
+    format!(
+        "{} {}/{} line {}: {}",
+        line.list,
+        line.category,
+        line.kind.as_str(),
+        line.met.number,
+        line.met.entry
+    )
+}
+
+fn ask<'a>(index: &'a ListIndex, request: Request<'_>) -> Matches<'a> {
+    match request {
+        Request::Address(ip) => index.address(ip),
+        Request::Url(host, path) => index.url(host, path),
+    }
+}
+
 /// An address, or else a URL with or without scheme, port and path.
-fn ask<'a>(index: &'a ListIndex, asked: &str) -> Matches<'a> {
+fn request(asked: &str) -> Request<'_> {
     if let Ok(ip) = asked.parse::<IpAddr>() {
-        return index.address(ip);
+        return Request::Address(ip);
     }
     let bare = asked.split_once("://").map_or(asked, |(_, bare)| bare);
     let (authority, path) = match bare.find(['/', '?']) {
@@ -220,7 +259,7 @@ fn ask<'a>(index: &'a ListIndex, asked: &str) -> Matches<'a> {
         Some((inner, _)) => inner,
         None => host.split_once(':').map_or(host, |(host, _)| host),
     };
-    index.url(host, path)
+    Request::Url(host, path)
 }
 
 /// The category of a list that has one for all its entries.
@@ -242,6 +281,8 @@ impl From<KindArg> for ListKind {
             KindArg::Hosts => ListKind::Hosts,
             KindArg::Squidguard => ListKind::Squidguard,
             KindArg::Cidr => ListKind::Cidr,
+            KindArg::Dnsmasq => ListKind::Dnsmasq,
+            KindArg::Adblock => ListKind::Adblock,
         }
     }
 }

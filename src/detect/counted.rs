@@ -16,6 +16,7 @@ use crate::record::calendar::print_day;
 use crate::record::{AccountToken, Finding, Severity, Timestamp};
 use crate::store::{Params, Sql};
 
+use super::inside::with_inside;
 use super::make::{Draft, Evidence, Score, join_nameless};
 use super::rows::{account, address, row_ref};
 use super::sight::{self, Subject};
@@ -70,6 +71,7 @@ impl Rule for Counted {
         let asked = Params::new()
             .time("since", case.since)
             .time("until", case.until);
+        let asked = with_inside(asked);
         let stored = case.store.rows::<StoredStretch>(self.sql, &asked)?;
         let stretches = stored
             .into_iter()

@@ -7,6 +7,7 @@
 mod counted;
 mod heading;
 mod identify;
+mod inside;
 mod make;
 mod rows;
 mod rule;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::attribute::AttributeSettings;
-use crate::attribute::fill::fill;
+use crate::attribute::fill::{fill, fill_backwards};
 use crate::record::calendar::Zone;
 use crate::record::{Network, Timestamp};
 use crate::store::scratch::Scratch;
@@ -31,6 +31,35 @@ fn each_rule_finds_what_it_must_and_nothing_in_its_quiet_twin() {
         fill(&scratch.store, &folder.join("finds"));
         let found = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
         golden(&folder.join("finds/expected.txt"), &told(&found.findings));
+    }
+}
+
+/// A log that comes late, or piece by piece, ends in the same findings: ids, evidence, words.
+#[test]
+fn the_order_of_ingest_does_not_change_a_byte() {
+    for id in [
+        "category_hit",
+        "vpn_tunnel",
+        "scanning",
+        "bypass_after_block",
+    ] {
+        let folder = fixtures().join(id).join("finds");
+        let mut found = Vec::new();
+        for backwards in [false, true] {
+            let Some(scratch) = Scratch::open() else {
+                return;
+            };
+            match backwards {
+                true => fill_backwards(&scratch.store, &folder),
+                false => fill(&scratch.store, &folder),
+            }
+            found.push(audit(&scratch.store, &asked(id), now(0), &settings()).unwrap());
+        }
+        let [forwards, backwards] = found.as_slice() else {
+            unreachable!()
+        };
+        assert!(!forwards.findings.is_empty(), "{id}");
+        assert_eq!(forwards.findings, backwards.findings, "{id}");
     }
 }
 

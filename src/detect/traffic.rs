@@ -14,6 +14,7 @@ use crate::record::calendar::print_day;
 use crate::record::{AccountToken, Finding, Network, Severity, Timestamp};
 use crate::store::{Params, Sql};
 
+use super::inside::{is_of_the_internet, with_inside};
 use super::make::{Draft, Evidence, Score, counted, join_nameless};
 use super::rows::{account, address, row_ref};
 use super::sight::{self, Subject};
@@ -65,6 +66,7 @@ impl Rule for Traffic {
             .texts("categories", &case.settings.vpn_categories)
             .ips("known_first", known.iter().map(Network::first))
             .ips("known_last", known.iter().map(Network::last));
+        let asked = with_inside(asked);
         let stored = case.store.rows::<StoredUse>(self.sql, &asked)?;
         let uses = stored
             .into_iter()
@@ -213,29 +215,6 @@ impl Traffic {
             counted(flows, self.flow),
             print_day(day)
         )
-    }
-}
-
-/// Whether an address is none of those that only stand inside networks (RFC 1918, 3927, 4193, 4291, 6598).
-fn is_of_the_internet(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let shared = matches!(ip.octets(), [100, second, ..] if second & 0xc0 == 64);
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast()
-                || ip.is_unspecified()
-                || shared)
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.is_loopback()
-                || ip.is_multicast()
-                || ip.is_unspecified())
-        }
     }
 }
 

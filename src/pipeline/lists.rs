@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{
-    ListBuilder, ListCounts, ListIndex, ListKind, ListMeta, ListPart, PartKind, digest_of,
-    version_of,
+    LineMet, ListBuilder, ListCounts, ListIndex, ListKind, ListMeta, ListPart, PartKind, Request,
+    digest_of, lines_met, version_of,
 };
 use crate::record::{Severity, Timestamp};
 
@@ -64,6 +64,21 @@ pub enum ListError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// A line of a list that something met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineOfList {
+    /// `name@version`.
+    pub list: String,
+    /// Whether the list allows.
+    pub allow: bool,
+    /// The category of its part.
+    pub category: String,
+    /// How the part is written; its file is called so.
+    pub kind: PartKind,
+    /// The line.
+    pub met: LineMet,
 }
 
 /// A list that is to be added.
@@ -208,6 +223,24 @@ pub fn show(data: &Path) -> Result<Vec<(ListMeta, ListCounts)>, ListError> {
     Ok(shown)
 }
 
+/// Which lines of which lists a request meets, list by list in the order of their names.
+pub fn explain(data: &Path, request: &Request<'_>) -> Result<Vec<LineOfList>, ListError> {
+    let mut lines = Vec::new();
+    for (meta, parts) in each(data)? {
+        for part in borrow(&parts?) {
+            let (category, kind) = (part.category.to_owned(), part.kind);
+            lines.extend(lines_met(&part, request).into_iter().map(|met| LineOfList {
+                list: meta.label(),
+                allow: meta.allow,
+                category: category.clone(),
+                kind,
+                met,
+            }));
+        }
+    }
+    Ok(lines)
+}
+
 type Stored = (ListMeta, Result<Vec<PartFile>, ListError>);
 
 /// The lists of the data folder; each one's files are read only when it is its turn.
@@ -274,16 +307,11 @@ fn read_stored(folder: &Path, meta: &ListMeta) -> Result<Vec<PartFile>, ListErro
     let folder = folder.join(&meta.name).join("parts");
     let mut parts = Vec::new();
     for category in folder_names(&folder)? {
-        for kind in [
-            PartKind::Domains,
-            PartKind::Hosts,
-            PartKind::Urls,
-            PartKind::Networks,
-        ] {
+        for kind in PartKind::ALL {
             parts.extend(read_part(
                 &folder.join(&category).join(kind.as_str()),
                 &category,
-                kind,
+                *kind,
             )?);
         }
     }
@@ -325,6 +353,8 @@ fn read_input(list: &NewList, input: ListInput) -> Result<Vec<PartFile>, ListErr
         ListKind::Plain => PartKind::Domains,
         ListKind::Hosts => PartKind::Hosts,
         ListKind::Cidr => PartKind::Networks,
+        ListKind::Dnsmasq => PartKind::Dnsmasq,
+        ListKind::Adblock => PartKind::Adblock,
     };
     let bytes = match input {
         ListInput::Bytes(bytes) => bytes,
