@@ -217,6 +217,7 @@ fn records(
     judged: &mut BTreeMap<(String, String), &Value>,
 ) -> Result<(), Fault> {
     let path = format!("{RECORDS}{}.csv", kind.as_str());
+    let mut last = String::new();
     for row in rows(files, &path, kind, class)? {
         let cell = |name: &str| row.get(name).map(String::as_str).unwrap_or_default();
         let place = format!("{}:{}:{}", cell("source"), cell("frame"), cell("ordinal"));
@@ -251,6 +252,10 @@ fn records(
         } else {
             "time"
         });
+        if time < last.as_str() {
+            return fault(&path, format!("the row {place} is not in its place"));
+        }
+        last = time.to_owned();
         if word("/time") != time || word("/named_in_the_row") != cell("account_token") {
             return fault(ATTRIBUTION, format!("the row {place} says something else"));
         }
@@ -291,6 +296,9 @@ fn rows(files: &Files, path: &str, kind: Wanted, class: DataClass) -> Result<Vec
             path,
             format!("the class of data does not allow the column {name}"),
         );
+    }
+    if !names.is_empty() && !names.iter().any(|name| name == "source") {
+        return fault(path, "it has no header");
     }
     let mut rows = Vec::new();
     for row in reader.records() {

@@ -177,8 +177,15 @@ fn entries(
     files: &BTreeMap<String, Vec<u8>>,
     head: &Checkpoint,
 ) -> Result<BTreeMap<u64, Entry>, Fault> {
-    let mut entries = BTreeMap::new();
+    let mut entries: BTreeMap<u64, Entry> = BTreeMap::new();
     for proof in lines::<EntryProof>(files, ENTRIES)? {
+        let last = entries.last_key_value().map(|(index, _)| *index);
+        if last.is_some_and(|last| proof.index <= last) {
+            return fault(
+                ENTRIES,
+                format!("entry {} is not in its place", proof.index),
+            );
+        }
         let line = proof.entry.as_bytes();
         let leaf = Entry::leaf(line);
         if !verify_inclusion(&leaf, proof.index, head.size, &proof.path, &head.root) {

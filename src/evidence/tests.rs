@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod forgeries;
+
 use super::*;
 use crate::casework::{self, Decision, Request, Wanted, Window};
 use crate::ledger::{
@@ -45,11 +47,14 @@ struct World {
 }
 
 fn world() -> World {
-    let home = tempfile::tempdir().unwrap();
-    let keys = LedgerKeys {
+    world_of(LedgerKeys {
         signing: [1; 32],
         records: [2; 32],
-    };
+    })
+}
+
+fn world_of(keys: LedgerKeys) -> World {
+    let home = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&home.path().join("ledger"), &keys, "ledger.example/test").unwrap();
     let originals = Originals::open(home.path(), &[3; 32]).unwrap();
     let signer = Signer::open(home.path()).unwrap();

@@ -250,6 +250,7 @@ def check_entries(files, log_key):
     for proof in lines(files, path):
         only(proof, "entry index path")
         leaf, index = sha256(b"\0", proof["entry"].encode()), whole(proof["index"])
+        need(not entries or index > max(entries), path, "entry %d is not in its place" % index)
         need(under(leaf, index, size, [unhex(step) for step in proof["path"]], root), path, "entry %d is not in the ledger" % index)
         entry = json.loads(proof["entry"])
         need(whole(entry["index"]) == index, path, "an entry has another index")
@@ -406,7 +407,8 @@ def check_records(files, kind, data_class, asked, proved, judged):
     for name in names:
         allowed = name not in LOCAL and (data_class == "content" or name not in CONTENT)
         need(allowed, path, "the class of data does not allow the column " + name)
-    addresses, cards = set(map(address, asked["addresses"])), set(map(card, asked["cards"]))
+    need(not names or "source" in names, path, "it has no header")
+    addresses, cards, last = set(map(address, asked["addresses"])), set(map(card, asked["cards"])), ""
     for cells in table:
         need(len(cells) == len(names), path, "it holds a row that can not be read")
         row = dict(zip(names, cells))
@@ -421,6 +423,8 @@ def check_records(files, kind, data_class, asked, proved, judged):
         need((kind, place) in judged, path, "the row %s is not attributed, or stands there twice" % place)
         said = judged.pop((kind, place))
         time, named = row["start" if kind == "connection_records" else "time"], row["account_token"]
+        need(time >= last, path, "the row %s is not in its place" % place)
+        last = time
         need((said["time"], said["named_in_the_row"] or "") == (time, named), "data/attribution.json", "the row %s says something else" % place)
         who = said["attribution"] or {}
         its_own = not named and who.get("verdict") == "attributed" and who.get("account") in asked["accounts"]
