@@ -339,6 +339,6 @@ const INSERT_SETTINGS: &[(&str, &str)] = &[("async_insert", "0"), ("insert_dedup
 /// Known to servers since 26.2; a profile can switch deduplication off with it.
 const DEDUPLICATE: (&str, &str) = ("deduplicate_insert", "enable");
 /// The priority of what nobody sits and waits for; what somebody does wait for has 1, by the engine's standing settings.
-pub(super) const BEHIND: &str = "2";
+const BEHIND: &str = "2";
 /// How its threads are called.
 const NAME: &str = "invigil-store";

@@ -123,10 +123,6 @@ impl Job {
         self.read_statement(&mut input, LONGEST_OWN)?;
         self.request.settle().map_err(bad)?;
         let access = self.request.access();
-        let _in_background = match self.request.is_in_background() {
-            true => Some(self.runtime.block_on(self.engine.seat_in_background())?),
-            false => None,
-        };
         let _seat = self.runtime.block_on(self.engine.seat(access))?;
         let mut connection = self.connection(access, &self.request.settings)?;
         if access == Access::Read {

@@ -135,8 +135,6 @@ struct Engine {
     anchor: Mutex<Option<Connection>>,
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
-    /// Seats of what nobody sits and waits for, which takes a reader's seat besides.
-    background: Arc<Semaphore>,
     /// Seats of all guests together: fewer than readers, so that the program always finds one.
     guests: Arc<Semaphore>,
     /// Guests who change something, apart from the program's writers.
@@ -193,7 +191,6 @@ impl Engine {
             anchor: Mutex::new(Some(anchor)),
             readers: Arc::new(Semaphore::new(READERS)),
             writers: Arc::new(Semaphore::new(WRITERS)),
-            background: Arc::new(Semaphore::new(in_background_at_once())),
             guests: Arc::new(Semaphore::new(GUESTS)),
             changers: Arc::new(Semaphore::new(CHANGERS)),
             sessions: Arc::default(),
@@ -285,12 +282,6 @@ impl Engine {
         in_time(&self.changers).await
     }
 
-    /// Waits until one more of those that nobody waits for may go on.
-    async fn seat_in_background(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        let seat = Arc::clone(&self.background).acquire_owned();
-        seat.await.map_err(|_| EngineError::Closing)
-    }
-
     /// Waits until there is room for one more request of this kind.
     async fn seat(&self, access: Access) -> Result<OwnedSemaphorePermit, EngineError> {
         let seats = match access {
@@ -312,7 +303,6 @@ impl Engine {
         let readers = u32::try_from(READERS).unwrap_or(u32::MAX);
         let writers = u32::try_from(WRITERS).unwrap_or(u32::MAX);
         self.guests.close();
-        self.background.close();
         let _read = self.readers.acquire_many(readers).await;
         let changers = u32::try_from(CHANGERS).unwrap_or(u32::MAX);
         let _change = self.changers.acquire_many(changers).await;
@@ -332,12 +322,6 @@ async fn in_time(seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, EngineE
         Ok(seat) => seat.map_err(|_| EngineError::Closing),
         Err(_) => Err(guests::too_many()),
     }
-}
-
-/// How many of those that nobody waits for are asked at once: on half of the cores, so that rules and reports which come
-/// together queue for each other, and not whoever waits for an answer for all of them.
-fn in_background_at_once() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 /// How many may read at once.

@@ -2,7 +2,6 @@
 
 use super::{Access, settings};
 use crate::store::allow;
-use crate::store::client::BEHIND;
 
 /// One request, apart from rows that follow in its body.
 #[derive(Default)]
@@ -126,12 +125,6 @@ impl Request {
             "SELECT" | "WITH" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS" => Access::Read,
             _ => Access::Write,
         }
-    }
-
-    /// Whether it says itself that nobody sits and waits for it.
-    pub(super) fn is_in_background(&self) -> bool {
-        let said = |(name, value): &(String, String)| name == "priority" && value == BEHIND;
-        self.own && self.settings.iter().any(said)
     }
 
     /// Whether the answer may be streamed: a query without a format of its own.

@@ -48,19 +48,3 @@ fn what_steps_back_is_held_back_and_never_stopped() {
         assert_eq!(answer.unwrap(), b"1999999000000\n");
     });
 }
-
-#[test]
-fn long_work_that_comes_together_is_all_answered_one_after_the_other() {
-    const WORK: Sql = Sql::embedded("test/work", "SELECT count() FROM numbers(1000000)");
-    let Some(scratch) = Scratch::open() else {
-        return;
-    };
-    let behind = &scratch.store.in_background();
-    let answers: Vec<Vec<u8>> = std::thread::scope(|scope| {
-        let asked: Vec<_> = (0..12)
-            .map(|_| scope.spawn(|| behind.bytes(WORK, &Params::new(), "TSV").unwrap()))
-            .collect();
-        asked.into_iter().map(|one| one.join().unwrap()).collect()
-    });
-    assert!(answers.iter().all(|answer| answer == b"1000000\n"));
-}
