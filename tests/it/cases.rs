@@ -11,6 +11,7 @@ const LOGS: &[(&str, &str)] = &[
     ("dhcpd.log", "isc_dhcpd"),
     ("dhcpd-october.log", "isc_dhcpd"),
     ("dhcpd-march.log", "isc_dhcpd"),
+    ("kea.log", "kea_log"),
     ("radius.detail", "radius_detail"),
     ("security.xml", "windows_security"),
     ("radacct.csv", "radacct_csv"),
