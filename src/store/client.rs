@@ -134,6 +134,8 @@ impl Caller {
         match self.of_folder {
             true => {
                 let behind = self.client.clone().with_setting("priority", BEHIND);
+                // One thread for each of these is enough; the other cores are for those who wait.
+                let behind = behind.with_setting("max_threads", "1");
                 self.ask_with(&behind, call, format, piece)
             }
             false => self.ask(call, format, piece),

@@ -74,11 +74,12 @@ fn a_word_in_a_row_is_in_no_file_during_and_after() {
             }
             seen
         });
+        let told = Told(&over);
         store
             .insert(web_hits(), planted(), Some("planted"))
             .unwrap();
         ask_what_would_spill(store);
-        over.store(true, Ordering::SeqCst);
+        drop(told);
         watch.join().unwrap()
     });
     assert_eq!(seen, Vec::<String>::new());
@@ -87,7 +88,16 @@ fn a_word_in_a_row_is_in_no_file_during_and_after() {
     assert_eq!(search(folder.path()), Vec::<String>::new());
 }
 
-/// Queries that would go to disk if they could, each with its own wish to do so, and one that fails.
+/// Tells that it is over when it goes, also where a question did not end as it must: the scope would wait for the watch for ever.
+struct Told<'a>(&'a AtomicBool);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Queries that would go to disk if they could, whatever the number of threads, each with its own wish to do so, and one that fails.
 fn ask_what_would_spill(store: &Store) {
     const TABLE: Sql = Sql::embedded(
         "test/table",
@@ -97,12 +107,14 @@ fn ask_what_would_spill(store: &Store) {
     const GROUP: Sql = Sql::embedded(
         "test/group",
         "INSERT INTO spilled SELECT path, count() FROM web_hits, numbers(5) GROUP BY path
-         SETTINGS max_bytes_before_external_group_by = 1, max_bytes_ratio_before_external_group_by = 0",
+         SETTINGS max_bytes_before_external_group_by = 1, max_bytes_ratio_before_external_group_by = 0,
+             group_by_two_level_threshold = 1, group_by_two_level_threshold_bytes = 1",
     );
     const ORDER: Sql = Sql::embedded(
         "test/order",
-        "INSERT INTO spilled SELECT path, 1 FROM web_hits ORDER BY cityHash64(path)
-         SETTINGS max_bytes_before_external_sort = 1, max_bytes_ratio_before_external_sort = 0, min_external_sort_block_bytes = 1",
+        "INSERT INTO spilled SELECT path, 1 FROM web_hits, numbers(5) ORDER BY cityHash64(path)
+         SETTINGS max_bytes_before_external_sort = 1, max_bytes_ratio_before_external_sort = 0, min_external_sort_block_bytes = 1,
+             max_block_size = 4096",
     );
     const JOIN: Sql = Sql::embedded(
         "test/join",
@@ -120,7 +132,7 @@ fn ask_what_would_spill(store: &Store) {
     let none = Params::new();
     store.run(TABLE, &none).unwrap();
     for sql in [GROUP, ORDER, JOIN] {
-        let refused = store.run(sql, &none).unwrap_err();
+        let refused = store.run(sql, &none).expect_err(sql.text());
         assert_ne!(refused.code(), Some(164), "{refused}");
     }
     assert!(!store.bytes(PLAIN, &none, "CSV").unwrap().is_empty());

@@ -8,6 +8,8 @@ use crate::store::scratch::Scratch;
 
 const PRIORITY: Sql = Sql::embedded("test/priority", "SELECT getSetting('priority')");
 
+const THREADS: Sql = Sql::embedded("test/threads", "SELECT getSetting('max_threads')");
+
 #[test]
 fn long_work_says_that_it_steps_back_and_no_guest_can_step_before_others() {
     let Some(served) = Served::start() else {
@@ -17,6 +19,8 @@ fn long_work_says_that_it_steps_back_and_no_guest_can_step_before_others() {
     let priority = |store: &Store| store.bytes(PRIORITY, &Params::new(), "TSV").unwrap();
     assert_eq!(priority(store), b"1\n");
     assert_eq!(priority(&store.in_background()), b"2\n");
+    let threads = store.in_background().bytes(THREADS, &Params::new(), "TSV");
+    assert_eq!(threads.unwrap(), b"1\n");
     for sql in [
         "SELECT 1 SETTINGS priority = 0",
         "SELECT 1 SETTINGS low_priority_query_wait_time_ms = 100000",
