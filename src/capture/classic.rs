@@ -83,6 +83,12 @@ impl Classic {
         }))
     }
 
+    /// How long the record is that begins here, if it is one that is believed.
+    pub(super) fn next_length(&self, rest: &[u8]) -> Option<usize> {
+        let captured = self.head_at(rest, 0)?.captured;
+        (captured <= self.longest).then_some(self.record_head + captured as usize)
+    }
+
     fn head_at(&self, bytes: &[u8], at: usize) -> Option<Head> {
         let head = bytes.get(at..)?.get(..16)?;
         Some(Head {

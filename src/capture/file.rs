@@ -4,9 +4,10 @@ use std::io::{Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use super::batch::{Batch, Kept};
 use super::classic::Classic;
 use super::next_generation::NextGeneration;
-use super::window::{Chunks, Window};
+use super::window::Window;
 use super::{CaptureError, Step};
 use crate::record::{Packet, RejectReason, Timestamp};
 
@@ -71,14 +72,91 @@ impl CaptureFile {
         })
     }
 
-    /// From now on another thread reads: what it reads comes through `chunks`. Gives what it is to read from; none where
-    /// another reads already.
-    pub fn read_through(&mut self, chunks: Box<dyn Chunks>) -> Option<Box<dyn Read + Send>> {
-        self.window.read_through(chunks)
-    }
-
     /// The next frame or damage; `None` at the end.
     pub fn next_step(&mut self) -> Result<Option<Step<'_>>, CaptureError> {
+        Ok(match self.find()? {
+            Some(Found::Frame {
+                time,
+                link_type,
+                wire_length,
+                captured,
+                behind,
+            }) => Some(Step::Packet(Packet {
+                number: self.frames,
+                time,
+                link_type,
+                wire_length,
+                bytes: self.window.passed_just_now(behind, captured),
+            })),
+            Some(Found::Time(time)) => Some(Step::Time(time)),
+            Some(Found::Damage {
+                reason,
+                offset,
+                length,
+            }) => Some(Step::Damage {
+                reason,
+                offset,
+                length: u32::try_from(length).unwrap_or(u32::MAX),
+            }),
+            None => None,
+        })
+    }
+
+    /// The next steps, as many as can be had without reading a second time, in place of what the batch held before; false once there are no more. What came
+    /// before a fault is in the batch, too.
+    pub fn next_batch(&mut self, batch: &mut Batch) -> Result<bool, CaptureError> {
+        batch.begin(self.frames);
+        let is_more = self.gather(batch);
+        self.window.give_up_kept(batch.buffer());
+        is_more
+    }
+
+    fn gather(&mut self, batch: &mut Batch) -> Result<bool, CaptureError> {
+        while let Some(found) = self.find()? {
+            batch.push(match found {
+                Found::Frame {
+                    time,
+                    link_type,
+                    wire_length,
+                    captured,
+                    behind,
+                } => Kept::Frame {
+                    time,
+                    link_type,
+                    wire_length,
+                    from: self.window.keep() - behind,
+                    captured,
+                },
+                Found::Time(time) => Kept::Time(time),
+                Found::Damage {
+                    reason,
+                    offset,
+                    length,
+                } => Kept::Damage {
+                    reason,
+                    offset,
+                    length: u32::try_from(length).unwrap_or(u32::MAX),
+                },
+            });
+            if self.window.keeps_much() || !self.is_ready() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the next frame was read already.
+    fn is_ready(&self) -> bool {
+        let rest = self.window.rest();
+        let length = match &self.format {
+            Format::Classic(format) => format.next_length(rest),
+            Format::NextGeneration(format) => format.next_length(rest),
+        };
+        length.is_some_and(|length| length <= rest.len())
+    }
+
+    /// What the format finds next; the end of a broken compression is damage, too.
+    fn find(&mut self) -> Result<Option<Found>, CaptureError> {
         if self.ended {
             return Ok(None);
         }
@@ -86,45 +164,20 @@ impl CaptureFile {
             Format::Classic(format) => format.next(&mut self.window)?,
             Format::NextGeneration(format) => format.next(&mut self.window)?,
         };
-        match found {
-            Some(Found::Frame {
-                time,
-                link_type,
-                wire_length,
-                captured,
-                behind,
-            }) => {
-                self.frames += 1;
-                Ok(Some(Step::Packet(Packet {
-                    number: self.frames,
-                    time,
-                    link_type,
-                    wire_length,
-                    bytes: self.window.passed_just_now(behind, captured),
-                })))
-            }
-            Some(Found::Time(time)) => Ok(Some(Step::Time(time))),
-            Some(Found::Damage {
-                reason,
-                offset,
-                length,
-            }) => {
-                self.ended = reason == RejectReason::TornEnd;
-                Ok(Some(Step::Damage {
-                    reason,
-                    offset,
-                    length: u32::try_from(length).unwrap_or(u32::MAX),
-                }))
-            }
+        match &found {
+            Some(Found::Frame { .. }) => self.frames += 1,
+            Some(Found::Time(_)) => {}
+            Some(Found::Damage { reason, .. }) => self.ended = *reason == RejectReason::TornEnd,
             None => {
                 self.ended = true;
-                Ok(self.window.is_broken().then(|| Step::Damage {
+                return Ok(self.window.is_broken().then(|| Found::Damage {
                     reason: RejectReason::TornEnd,
                     offset: self.window.offset(),
                     length: 0,
-                }))
+                }));
             }
         }
+        Ok(found)
     }
 }
 

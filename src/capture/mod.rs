@@ -4,6 +4,7 @@
 //! reads a port, and [`Writer`] keeps what was read off it. Damage in a file is a [`Step`] of its own and never stops
 //! what can still be read. This stage looks into no packet, but for an operator's [`Filter`].
 
+mod batch;
 mod classic;
 mod device;
 mod file;
@@ -17,10 +18,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Batch;
 pub use device::{Device, DeviceOptions, Drops, Look};
 pub use file::CaptureFile;
 pub use filter::Filter;
-pub use window::{Chunk, Chunks};
 pub use writer::{Interface, Writer, WriterOptions, with_word};
 
 use crate::record::{Packet, RejectReason, Timestamp};

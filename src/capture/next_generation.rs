@@ -267,6 +267,19 @@ impl NextGeneration {
         Some(interface)
     }
 
+    /// How long the block with a frame is that begins here, with the padding that still stands before it.
+    pub(super) fn next_length(&self, rest: &[u8]) -> Option<usize> {
+        let padding = match usize::try_from(self.padding) {
+            Ok(padding) if !KNOWN.contains(&self.word(rest, 0)?) => padding,
+            _ => 0,
+        };
+        let kind = self.word(rest, padding)?;
+        let length = self.word(rest, padding + 4)?;
+        // Twelve bytes are looked at after a padding, whatever they are.
+        let holds_frame = matches!(kind, OLD_PACKET | SIMPLE_PACKET | ENHANCED_PACKET);
+        holds_frame.then_some(padding + (length as usize).max(12))
+    }
+
     /// Passes the padding after a block of uneven length, unless the next block begins at once.
     fn pass_padding(&mut self, window: &mut Window, padding: u64) -> Result<(), CaptureError> {
         window.ready(12)?;

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Error, ErrorKind, Read};
 
-use super::{CaptureError, CaptureFile, Step};
+use super::{Batch, CaptureError, CaptureFile, Step};
 use crate::record::RejectReason;
 
 fn head(snaplen: u32) -> Vec<u8> {
@@ -183,4 +183,116 @@ fn a_device_that_is_not_there_is_named() {
             .to_string()
             .contains("\"no-such-port0\"")
     );
+}
+
+/// What came of a file, step by step: for a frame its number, time, length on the wire and bytes.
+fn said(step: &Step<'_>) -> String {
+    match step {
+        Step::Packet(packet) => format!(
+            "{} {} {} {} {:?}",
+            packet.number,
+            packet.time.micros(),
+            packet.link_type,
+            packet.wire_length,
+            packet.bytes
+        ),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The same by steps and by batches, from the same bytes given in pieces of this length at most.
+fn assert_batches_are_the_steps(bytes: &[u8], piece: usize) -> usize {
+    struct InPieces(Cursor<Vec<u8>>, usize);
+    impl Read for InPieces {
+        fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+            let some = room.len().min(self.1);
+            self.0.read(&mut room[..some])
+        }
+    }
+    let open = || CaptureFile::open(Box::new(InPieces(Cursor::new(bytes.to_vec()), piece)));
+    let (Ok(mut by_steps), Ok(mut by_batches)) = (open(), open()) else {
+        return 0;
+    };
+    let (mut batch, mut batches) = (Batch::default(), 0);
+    loop {
+        let is_more = by_batches.next_batch(&mut batch).unwrap();
+        batches += 1;
+        assert_eq!(batch.steps().count(), batch.len());
+        for step in batch.steps() {
+            assert_eq!(said(&step), said(&by_steps.next_step().unwrap().unwrap()));
+        }
+        if !is_more {
+            break;
+        }
+    }
+    assert!(by_steps.next_step().unwrap().is_none());
+    batches
+}
+
+#[test]
+fn batches_hold_the_steps_however_the_bytes_come() {
+    let mut bytes = head(1 << 20);
+    for length in [60, 1_500, 9_000, 0, 64_000, 300_000, 1, 262_144, 3_000] {
+        for _ in 0..40 {
+            bytes.extend(frame(length));
+        }
+    }
+    // What follows an absurd length is damage to the end.
+    let mut broken = bytes.clone();
+    broken.extend([0xff; 16]);
+    broken.extend(frame(60));
+    let mut uneven = uneven(0);
+    uneven.extend(self::uneven(2));
+    for capture in [&bytes, &broken, &uneven, &bytes[..bytes.len() - 7].to_vec()] {
+        for piece in [13_001, 256 << 10, usize::MAX] {
+            assert!(assert_batches_are_the_steps(capture, piece) > 0);
+        }
+    }
+    // One read gives one batch, so nobody waits for bytes that come later.
+    let drops = assert_batches_are_the_steps(&bytes[..40_000], 76);
+    assert!(drops > 30, "{drops}");
+}
+
+#[test]
+fn batches_of_the_fixtures_hold_their_steps() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/pcap");
+    let mut captures = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|end| end == "pcap" || end == "pcapng" || end == "gz")
+        {
+            let bytes = std::fs::read(path).unwrap();
+            for piece in [97, usize::MAX] {
+                captures += usize::from(assert_batches_are_the_steps(&bytes, piece) > 0);
+            }
+        }
+    }
+    assert!(captures > 40, "{captures}");
+}
+
+#[test]
+fn a_source_that_fails_gives_the_steps_before_it() {
+    struct Failing(Cursor<Vec<u8>>);
+    impl Read for Failing {
+        fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(room)? {
+                0 => Err(Error::other("gone")),
+                some => Ok(some),
+            }
+        }
+    }
+    let mut bytes = head(65_535);
+    bytes.extend(frame(60));
+    bytes.extend(frame(70));
+    let mut file = CaptureFile::open(Box::new(Failing(Cursor::new(bytes)))).unwrap();
+    let mut batch = Batch::default();
+    assert!(file.next_batch(&mut batch).unwrap());
+    assert_eq!(batch.len(), 2);
+    assert!(matches!(
+        file.next_batch(&mut batch),
+        Err(CaptureError::Read(_))
+    ));
+    assert!(batch.is_empty());
 }

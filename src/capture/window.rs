@@ -8,56 +8,18 @@ use super::CaptureError;
 /// How much is read at once: small enough to stay in the processor's second cache.
 const CHUNK: usize = 256 * 1024;
 
-/// How much is left free before the bytes of a chunk, so that what is left of the one before fits there.
-const HEADROOM: usize = 64 * 1024;
-
-/// A piece of a stream that was read elsewhere.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// Room before the bytes, and the bytes.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-/// Where pieces of a stream come from that another thread reads.
-pub trait Chunks: Send {
-    /// The next piece; none at the end. The one before is given back, to be read into again.
-    fn next(&mut self, spent: Chunk) -> Option<std::io::Result<Chunk>>;
-}
-
-impl Chunk {
-    /// Reads on into this room; false at the end of the stream.
-    pub fn read(&mut self, input: &mut dyn Read) -> std::io::Result<bool> {
-        self.buffer.resize(HEADROOM + CHUNK, 0);
-        self.start = HEADROOM;
-        let room = self.buffer.get_mut(HEADROOM..).unwrap_or_default();
-        self.end = HEADROOM
-            + loop {
-                match input.read(room) {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    read => break read?,
-                }
-            };
-        Ok(self.end > self.start)
-    }
-}
-
-/// Where the bytes come from.
-enum Input {
-    Read(Box<dyn Read + Send>),
-    Chunks(Box<dyn Chunks>),
-}
+/// How much more room is made than is needed.
+const MORE: usize = 64 * 1024;
 
 /// The bytes of a stream that have been read and not yet passed.
 pub(super) struct Window {
-    input: Input,
+    input: Box<dyn Read + Send>,
     buffer: Vec<u8>,
-    /// The room of the chunk before, to be read into again.
-    spent: Chunk,
+    /// What was passed up to here stays in its place.
+    kept: usize,
     start: usize,
     end: usize,
-    /// How many bytes of the stream lie before the buffer; less than none where there is room before the first.
+    /// How many bytes of the stream lie before the buffer, beside what is kept in it.
     passed: u64,
     ended: bool,
     /// The stream said that its own bytes are wrong: broken compression.
@@ -67,9 +29,9 @@ pub(super) struct Window {
 impl Window {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
         Window {
-            input: Input::Read(input),
+            input,
             buffer: vec![0; CHUNK],
-            spent: Chunk::default(),
+            kept: 0,
             start: 0,
             end: 0,
             passed: 0,
@@ -78,17 +40,9 @@ impl Window {
         }
     }
 
-    /// From now on the bytes come in pieces; gives what they are to be read from.
-    pub(super) fn read_through(&mut self, chunks: Box<dyn Chunks>) -> Option<Box<dyn Read + Send>> {
-        match std::mem::replace(&mut self.input, Input::Chunks(chunks)) {
-            Input::Read(input) => Some(input),
-            Input::Chunks(_) => None,
-        }
-    }
-
     /// Where the window begins in the stream.
     pub(super) fn offset(&self) -> u64 {
-        self.passed.wrapping_add(self.start as u64)
+        self.passed + self.start as u64
     }
 
     /// Whether the stream ended because its compression is broken.
@@ -140,24 +94,45 @@ impl Window {
         Ok(count - left)
     }
 
+    /// What was passed until now stays in its place until [`Window::give_up_kept`]; gives where that ends.
+    pub(super) fn keep(&mut self) -> usize {
+        self.kept = self.start;
+        self.kept
+    }
+
+    /// Whether so much is kept that a buffer is full of it.
+    pub(super) fn keeps_much(&self) -> bool {
+        self.kept >= CHUNK
+    }
+
+    /// Gives the buffer with all that was kept in it away for another one, into which what is still to be passed is taken over.
+    pub(super) fn give_up_kept(&mut self, other: &mut Vec<u8>) {
+        let left = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let room = other.len().max(left.len()).max(CHUNK);
+        other.resize(room, 0);
+        if let Some(place) = other.get_mut(..left.len()) {
+            place.copy_from_slice(left);
+        }
+        let left = left.len();
+        std::mem::swap(&mut self.buffer, other);
+        self.passed += self.start as u64;
+        (self.kept, self.start, self.end) = (0, 0, left);
+    }
+
     #[cold]
     fn fill(&mut self, need: usize) -> Result<bool, CaptureError> {
-        if matches!(self.input, Input::Chunks(_)) {
-            return self.fill_with_chunks(need);
-        }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.passed += self.start as u64;
-        self.end -= self.start;
-        self.start = 0;
+        self.buffer.copy_within(self.start..self.end, self.kept);
+        let shift = self.start - self.kept;
+        self.passed += shift as u64;
+        self.end -= shift;
+        self.start = self.kept;
+        let need = self.kept + need;
         if need > self.buffer.len() {
-            self.buffer.resize(need.next_power_of_two(), 0);
+            self.buffer.resize(need + MORE, 0);
         }
         while self.end < need && !self.ended {
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            let Input::Read(input) = &mut self.input else {
-                break;
-            };
-            match input.read(room) {
+            match self.input.read(room) {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -165,43 +140,6 @@ impl Window {
             }
         }
         Ok(self.end >= need)
-    }
-
-    fn fill_with_chunks(&mut self, need: usize) -> Result<bool, CaptureError> {
-        while self.end - self.start < need && !self.ended {
-            let Input::Chunks(chunks) = &mut self.input else {
-                break;
-            };
-            match chunks.next(std::mem::take(&mut self.spent)) {
-                None => self.ended = true,
-                Some(Err(error)) => self.failed(error)?,
-                Some(Ok(chunk)) => self.spent = self.go_on_with(chunk),
-            }
-        }
-        Ok(self.end - self.start >= need)
-    }
-
-    /// Puts what is left before the bytes of a chunk, or, where that is too much, the bytes behind what is left; gives back
-    /// the room that is not needed any more.
-    fn go_on_with(&mut self, mut chunk: Chunk) -> Chunk {
-        let left = self.rest();
-        let at = chunk.start.checked_sub(left.len());
-        let room = at.and_then(|at| chunk.buffer.get_mut(at..chunk.start));
-        let here = self.passed.wrapping_add(self.start as u64);
-        if let (Some(room), Some(at)) = (room, at) {
-            room.copy_from_slice(left);
-            self.passed = here.wrapping_sub(at as u64);
-            (self.start, self.end) = (at, chunk.end);
-            std::mem::swap(&mut self.buffer, &mut chunk.buffer);
-            return chunk;
-        }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.buffer.truncate(self.end - self.start);
-        let more = chunk.buffer.get(chunk.start..chunk.end);
-        self.buffer.extend_from_slice(more.unwrap_or_default());
-        self.passed = here;
-        (self.start, self.end) = (0, self.buffer.len());
-        chunk
     }
 
     /// A stream whose own bytes are wrong ends; another fault is not the stream's.

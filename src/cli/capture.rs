@@ -12,8 +12,7 @@ use crate::flow::{Meter, MeterOptions};
 use crate::keys::{self, Purpose};
 use crate::ledger::FrameNonces;
 use crate::pipeline::PipelineError;
-use crate::pipeline::apart::{Part, each_row_apart};
-use crate::pipeline::beside::each_record_beside;
+use crate::pipeline::apart::each_row_apart;
 use crate::pipeline::capture::{CaptureCounts, Packets, StoredCapture, each_record, open_file};
 use crate::pipeline::deposit::OpenSource;
 use crate::pipeline::input::{Identity, InputName};
@@ -50,7 +49,7 @@ pub struct Args {
     /// Do not look for applications, names and fingerprints.
     #[arg(long)]
     no_applications: bool,
-    /// With any --to but the store: so many threads read the file and make a part of the flows each, and what comes out is the same. What is packed or comes in a stream is read by one, and written by another. The store has threads of its own.
+    /// With any --to but the store: so many threads make a part of the flows each, eight at most, and what comes out is the same. The store has threads of its own.
     #[arg(long, conflicts_with = "interface", value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     threads: usize,
     #[command(flatten)]
@@ -134,34 +133,25 @@ fn print(
         let name = InputName::of(path);
         let source = name.passing_source()?;
         let progress = Progress::of(context, &name);
-        let several = match args.threads.min(Meter::most_parts(options)) {
-            0 | 1 => None,
-            parts => progress.open_several(&name, parts)?,
-        };
-        if let Some(inputs) = several {
-            let mut parts = Vec::new();
-            for input in inputs {
-                parts.push(Part {
-                    rows: output.rows(context.output_tokens(format)?),
-                    file: open_file(input)?,
-                });
-            }
-            let name = name.to_string();
-            let counts = each_row_apart(parts, &name, source, options, &lists, |rows, number| {
-                let written = output.append_one(rows, number);
-                written.map_err(PipelineError::Output)
-            })?;
-            total.add(&counts);
-            continue;
-        }
-        let mut packets = Packets::File(open_file(progress.open(&name)?)?);
-        let out =
-            |place, event: Event<'_>| output.record(place, &event).map_err(PipelineError::Output);
+        let file = open_file(progress.open(&name)?)?;
         let name = name.to_string();
-        let (packets, lists) = (&mut packets, &lists);
-        let counts = match args.threads {
-            1 => each_record(packets, &name, source, options, lists, out)?,
-            threads => each_record_beside(packets, threads, &name, source, options, lists, out)?,
+        let counts = match args.threads.min(Meter::most_parts(options)) {
+            0 | 1 => {
+                let out = |place, event: Event<'_>| {
+                    output.record(place, &event).map_err(PipelineError::Output)
+                };
+                let mut packets = Packets::File(file);
+                each_record(&mut packets, &name, source, options, &lists, out)?
+            }
+            threads => {
+                let rows = |_| Ok(output.rows(context.output_tokens(format)?));
+                let parts: anyhow::Result<Vec<_>> = (0..threads).map(rows).collect();
+                let out = |rows: &_, number| {
+                    let written = output.append_one(rows, number);
+                    written.map_err(PipelineError::Output)
+                };
+                each_row_apart(file, parts?, &name, source, options, &lists, out)?
+            }
         };
         total.add(&counts);
     }

@@ -42,19 +42,6 @@ impl Progress {
             Some(bar) => name.open_watched(Box::new(move |bytes| bar.inc(bytes))),
         }
     }
-
-    /// Opens the input so many times; what is read of it the first time moves the bar.
-    pub(super) fn open_several(
-        &self,
-        name: &InputName,
-        count: usize,
-    ) -> Result<Option<Vec<Opened>>, InputError> {
-        let seen = self.0.clone().map(|bar| {
-            let seen: Box<dyn FnMut(u64) + Send> = Box::new(move |bytes| bar.inc(bytes));
-            seen
-        });
-        name.open_several(count, seen)
-    }
 }
 
 impl Drop for Progress {

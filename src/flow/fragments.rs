@@ -51,6 +51,8 @@ pub(super) struct Fragments {
     order: VecDeque<(u64, Whole)>,
     tickets: u64,
     waiting: usize,
+    /// Since when the oldest is under way, where nothing has changed since that was looked up.
+    oldest_since: Option<Timestamp>,
     /// Pieces that wait no more, for the table to take.
     released: Vec<Piece>,
 }
@@ -82,6 +84,7 @@ impl Fragments {
             order: VecDeque::new(),
             tickets: 0,
             waiting: 0,
+            oldest_since: None,
             released: Vec::new(),
         }
     }
@@ -98,6 +101,7 @@ impl Fragments {
             fragment.offset,
             fragment.offset.saturating_add(fragment.length),
         );
+        self.oldest_since = None;
         let is_stale = self.known.get(&whole).is_none_or(|pieces| {
             pieces.is_older_than(WAIT, packet.time) || pieces.is_another(range, fragment.is_first)
         });
@@ -186,19 +190,21 @@ impl Fragments {
         }));
     }
 
-    /// The pieces that wait no more at this moment, because their first has come, or has not come for too long.
+    /// Whether there may be pieces that wait no more at this moment.
     #[inline]
+    pub(super) fn may_release(&self, now: Timestamp) -> bool {
+        let is_old = |since| is_older_than(since, WAIT, now);
+        !self.released.is_empty() || (self.waiting > 0 && self.oldest_since.is_none_or(is_old))
+    }
+
+    /// The pieces that wait no more at this moment, because their first has come, or has not come for too long.
     pub(super) fn released(&mut self, now: Timestamp) -> Vec<Piece> {
-        if self.waiting == 0 && self.released.is_empty() {
-            return Vec::new();
-        }
-        while let Some((_, whole)) = self.order.front()
-            && self
-                .known
-                .get(whole)
-                .is_none_or(|pieces| pieces.is_older_than(WAIT, now))
-        {
-            self.forget_oldest();
+        while let Some((_, whole)) = self.order.front() {
+            self.oldest_since = self.known.get(whole).map(|pieces| pieces.since);
+            match self.oldest_since {
+                Some(since) if !is_older_than(since, WAIT, now) => break,
+                _ => self.forget_oldest(),
+            }
         }
         std::mem::take(&mut self.released)
     }
@@ -212,9 +218,15 @@ impl Fragments {
     }
 }
 
+/// Whether something that has begun then was under way for longer; or time went back by more.
+#[inline]
+fn is_older_than(since: Timestamp, wait: i64, now: Timestamp) -> bool {
+    now.micros_since(since).abs() > wait
+}
+
 impl Pieces {
     fn is_older_than(&self, wait: i64, now: Timestamp) -> bool {
-        now.micros_since(self.since).abs() > wait
+        is_older_than(self.since, wait, now)
     }
 
     /// Whether the packet is complete and this piece is another packet's: the number is used again.

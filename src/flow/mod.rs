@@ -119,6 +119,10 @@ pub enum Fate {
     Held,
 }
 
+/// What a first look at a packet shows ([`Meter::first_look`]): in which table the flow is that will count it, or nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstLook(Option<u8>);
+
 /// Makes flows of packets.
 pub struct Meter {
     shards: Shards,
@@ -150,12 +154,6 @@ impl Meter {
     /// they ended and by their first frame.
     #[inline]
     pub fn packet<F: From<EndedFlow>>(&mut self, packet: &Packet<'_>, out: &mut Vec<F>) -> Fate {
-        if self.shards.is_part() && self.is_of_another(packet) {
-            self.shards.tick(packet.time, out);
-            self.add_released(packet.time);
-            self.shards.give_out_early(out);
-            return Fate::Metered;
-        }
         let mut decoded = match decode::decode(packet) {
             Ok(decoded) => decoded,
             Err(Refusal::Rejected(reason)) => return Fate::Rejected(reason),
@@ -177,17 +175,43 @@ impl Meter {
         Fate::Metered
     }
 
-    /// Whether a first look is enough to say that a flow will count it, and one of another part.
+    /// Whose a packet is, by a first look: at a fraction of the price of taking it apart, and the same for all parts.
     #[inline]
-    fn is_of_another(&self, packet: &Packet<'_>) -> bool {
-        decode::peek(packet).is_some_and(|ends| {
-            let hash = Key::dealt(ends.src, ends.dst, ends.ports, ends.protocol);
-            !self.shards.is_ours(hash)
-        })
+    pub fn first_look(options: &MeterOptions, packet: &Packet<'_>) -> FirstLook {
+        FirstLook(decode::peek(packet).map(|ends| {
+            let dealt = Key::dealt(ends.src, ends.dst, ends.ports, ends.protocol);
+            shards::place(dealt, shards::count(options))
+        }))
+    }
+
+    /// As [`Meter::packet`], for one of several parts: a packet that is another's need not be taken apart.
+    #[inline]
+    pub fn packet_of<F: From<EndedFlow>>(
+        &mut self,
+        look: FirstLook,
+        packet: &Packet<'_>,
+        out: &mut Vec<F>,
+    ) -> Fate {
+        match look.0 {
+            Some(place) if !self.shards.are_here(place) => {
+                self.shards.tick(packet.time, out);
+                self.add_released(packet.time);
+                self.shards.give_out_early(out);
+                Fate::Metered
+            }
+            _ => self.packet(packet, out),
+        }
     }
 
     #[inline]
     fn add_released(&mut self, now: Timestamp) {
+        if self.fragments.may_release(now) {
+            self.add_pieces(now);
+        }
+    }
+
+    #[cold]
+    fn add_pieces(&mut self, now: Timestamp) {
         for piece in self.fragments.released(now) {
             self.shards
                 .add(&piece.packet, &piece.decoded, piece.is_portless);

@@ -35,12 +35,19 @@ pub(super) fn count(options: &MeterOptions) -> usize {
     }
 }
 
+/// In which of so many tables the flow lies that is dealt out by this number.
+#[inline]
+pub(super) fn place(dealt: u64, tables: usize) -> u8 {
+    // The uppermost bits depend on all others.
+    let place = (usize::try_from(dealt >> 48).unwrap_or_default() * tables) >> 16;
+    u8::try_from(place).unwrap_or_default()
+}
+
 /// The tables, or those that are ours.
 pub(super) struct Shards {
     /// None where another thread has it.
     tables: Vec<Option<Table>>,
     options: MeterOptions,
-    is_part: bool,
     /// How many ended flows may wait in a table.
     most_ended: usize,
     /// Whether so many wait in one.
@@ -49,8 +56,8 @@ pub(super) struct Shards {
     now: i64,
     heard: Vec<HeardEvent>,
     gathered: Vec<EndedFlow>,
-    /// While the last flows are ended: first frame, table and number of those that are left.
-    last: Option<IntoIter<(u64, u32, u32)>>,
+    /// While the last flows are ended: those that are left, in the order of their first frames, table by table.
+    last: Option<Vec<IntoIter<u32>>>,
 }
 
 impl Shards {
@@ -64,7 +71,6 @@ impl Shards {
         let table = |table| is_ours(table).then(|| Table::new(share.clone(), MOST_HELD / count));
         Shards {
             tables: (0..count).map(table).collect(),
-            is_part: !(0..count).all(is_ours),
             most_ended: MOST_ENDED / count,
             is_much: false,
             options,
@@ -75,32 +81,20 @@ impl Shards {
         }
     }
 
-    /// Whether others have some of the tables.
+    /// Whether the flows of a table are ours.
     #[inline]
-    pub(super) fn is_part(&self) -> bool {
-        self.is_part
-    }
-
-    /// Whether flows that are dealt out by this number are ours.
-    #[inline]
-    pub(super) fn is_ours(&self, dealt: u64) -> bool {
+    pub(super) fn are_here(&self, place: u8) -> bool {
         self.tables
-            .get(self.place(dealt))
+            .get(usize::from(place))
             .is_some_and(Option::is_some)
-    }
-
-    #[inline]
-    fn place(&self, dealt: u64) -> usize {
-        // The uppermost bits depend on all others. There are never so many tables that one is out of reach.
-        (usize::try_from(dealt >> 48).unwrap_or_default() * self.tables.len()) >> 16
     }
 
     /// Counts a packet to its flow, if that is ours.
     #[inline]
     pub(super) fn add(&mut self, packet: &Packet<'_>, decoded: &Decoded<'_>, is_portless: bool) {
         let (mut key, from) = Key::of(decoded);
-        let place = self.place(key.dealing());
-        let Some(Some(table)) = self.tables.get_mut(place) else {
+        let place = place(key.dealing(), self.tables.len());
+        let Some(Some(table)) = self.tables.get_mut(usize::from(place)) else {
             return;
         };
         if self.options.apart_by_vlan {
@@ -192,14 +186,17 @@ impl Shards {
         }
         let tables = &mut self.tables;
         let last = self.last.get_or_insert_with(|| in_order(tables));
-        for (_, place, index) in last.by_ref().take(ENDED_AT_ONCE) {
-            let table = tables.get_mut(place as usize).and_then(Option::as_mut);
-            if let Some(mut ended) = table.and_then(|table| table.take_last(index)) {
+        let mut room = ENDED_AT_ONCE;
+        while room > 0
+            && let Some((table, index)) = earliest(tables, last)
+        {
+            if let Some(mut ended) = table.take_last(index) {
                 ended.second = i64::MAX;
                 out.push(ended.into());
             }
+            room -= 1;
         }
-        let is_more = last.len() > 0;
+        let is_more = room == 0;
         if !is_more {
             self.last = None;
             for table in self.tables.iter_mut().flatten() {
@@ -220,17 +217,38 @@ impl Shards {
     }
 }
 
-/// All that are still under way, those that began first before the others.
-fn in_order(tables: &mut [Option<Table>]) -> IntoIter<(u64, u32, u32)> {
-    let all = tables.iter().flatten().map(Table::flows).sum();
-    let mut order = Vec::with_capacity(all);
-    for (place, table) in (0u32..).zip(tables) {
-        if let Some(table) = table {
-            order.extend(table.last().map(|(first, index)| (first, place, index)));
-        }
+/// All that are still under way, those that began first before the others in each table. The first frames are needed
+/// for sorting only: they are kept of one table at a time.
+fn in_order(tables: &mut [Option<Table>]) -> Vec<IntoIter<u32>> {
+    let mut order = Vec::with_capacity(tables.len());
+    for table in tables {
+        let mut of_table: Vec<(u64, u32)> = Vec::new();
+        of_table.extend(table.iter_mut().flat_map(Table::last));
+        of_table.sort_unstable();
+        order.push(
+            of_table
+                .iter()
+                .map(|&(_, index)| index)
+                .collect::<Vec<u32>>()
+                .into_iter(),
+        );
     }
-    order.sort_unstable();
-    order.into_iter()
+    order
+}
+
+/// The table and number of the flow that began first among those that are left.
+fn earliest<'a>(
+    tables: &'a mut [Option<Table>],
+    last: &mut [IntoIter<u32>],
+) -> Option<(&'a mut Table, u32)> {
+    let first = |(place, left): (usize, &IntoIter<u32>)| {
+        let index = *left.as_slice().first()?;
+        let table = tables.get(place)?.as_ref()?;
+        Some((table.first_frame(index), place))
+    };
+    let (_, place) = last.iter().enumerate().filter_map(first).min()?;
+    let index = last.get_mut(place)?.next()?;
+    Some((tables.get_mut(place)?.as_mut()?, index))
 }
 
 fn give<F: From<EndedFlow>>(gathered: &mut Vec<EndedFlow>, second: i64, out: &mut Vec<F>) {

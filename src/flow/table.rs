@@ -279,9 +279,11 @@ impl Table {
         self.entries.first_frames()
     }
 
-    /// How many flows are under way.
-    pub(super) fn flows(&self) -> usize {
-        self.places.len()
+    /// The first frame of one that is still under way.
+    pub(super) fn first_frame(&self, index: u32) -> u64 {
+        self.entries
+            .get(index)
+            .map_or(u64::MAX, |entry| entry.first_frame)
     }
 
     /// One of those that are still under way at the end.

@@ -1,8 +1,11 @@
-//! A capture's rows made by several threads, each of which reads the whole file and makes a part of the flows, to the same bytes as by one.
+//! A capture's rows made by several threads, each of which makes a part of the flows, to the same bytes as by one.
 //!
-//! Nothing is handed from thread to thread but finished rows: reading a file again costs less than passing packets on. Which
-//! flows are whose is said by their ends (`flow`), what becomes of a packet is found out by everybody alike, and the first
-//! counts it. Rows come with what puts them in order: the step of the file at which they came, and their place in it.
+//! All go through the same packets (`shared`); which flows are whose is said by their ends (`flow`), what becomes of a packet is
+//! found out by everybody alike, and the first gives it out. Rows come with what puts them in order: the step of the file at
+//! which they came, and their place in it.
+
+#[cfg(test)]
+mod tests;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -14,25 +17,17 @@ use crate::record::{Event, Place, SourceId, Tokens};
 use super::PipelineError;
 use super::capture::{CaptureCounts, Made, place, placed};
 use super::output::{MadeRows, Rows};
+use super::shared::{Shared, Taking};
 
 /// How many rows are handed on at once, and how often that may wait.
 const PIECE: usize = 512;
 const PIECES_WAITING: usize = 8;
-/// After so many steps of the file it is said how far it was read, so that others need not wait for rows that do not come.
-const STEPS_IN_SILENCE: u64 = 16_384;
 
-/// What a thread reads and makes.
-pub struct Part<T> {
-    /// The whole file, opened for this part alone.
-    pub file: CaptureFile,
-    /// What makes its rows.
-    pub rows: Rows<T>,
-}
-
-/// Meters all packets by a thread for each part and hands each row to `out`, as number of those in `MadeRows`, in the order in which
-/// one thread makes them.
+/// Meters all packets by a thread for each of the rows' makers and hands each row to `out`, as number of those in `MadeRows`, in the
+/// order in which one thread makes them.
 pub fn each_row_apart<T: Tokens + Send>(
-    parts: Vec<Part<T>>,
+    file: CaptureFile,
+    parts: Vec<Rows<T>>,
     name: &str,
     source: SourceId,
     options: &MeterOptions,
@@ -40,23 +35,24 @@ pub fn each_row_apart<T: Tokens + Send>(
     out: impl FnMut(&MadeRows, usize) -> Result<(), PipelineError>,
 ) -> Result<CaptureCounts, PipelineError> {
     let of = parts.len();
+    let shared = Shared::of(file, options, of);
     std::thread::scope(|scope| {
         let (mut threads, mut streams) = (Vec::new(), Vec::new());
-        for (number, part) in parts.into_iter().enumerate() {
+        for (number, rows) in parts.into_iter().enumerate() {
             let (to_merge, pieces) = bounded(PIECES_WAITING);
             streams.push(Stream::of(pieces));
             let making = Making {
                 is_first: number == 0,
                 source,
                 lists,
-                rows: part.rows,
+                rows,
                 orders: Vec::new(),
-                since: 0,
                 counts: CaptureCounts::default(),
                 to_merge,
             };
-            let (file, meter) = (part.file, Meter::part(options.clone(), number, of));
-            threads.push(scope.spawn(move || making.run(file, meter, name)));
+            let meter = Meter::part(options.clone(), number, of);
+            let packets = shared.taking(number);
+            threads.push(scope.spawn(move || making.run(packets, meter, name)));
         }
         let written = merge(streams, out);
         let mut counts = Vec::new();
@@ -73,18 +69,17 @@ pub fn each_row_apart<T: Tokens + Send>(
         }
         written?;
         failed?;
-        sum(counts, name)
+        sum(counts)
     })
 }
 
 /// What all have counted together: each packet once, and what each has made.
-fn sum(parts: Vec<CaptureCounts>, name: &str) -> Result<CaptureCounts, PipelineError> {
+fn sum(parts: Vec<CaptureCounts>) -> Result<CaptureCounts, PipelineError> {
     let mut parts = parts.into_iter();
     let mut total = parts.next().unwrap_or_default();
     for part in parts {
-        // They read the same bytes and judge them alike. If they did not, somebody wrote to the file.
         if part.packets != total.packets || part.damage != total.damage {
-            return Err(PipelineError::ChangedWhileRead(name.to_owned()));
+            return Err(PipelineError::Stopped("counting alike"));
         }
         total.flows += part.flows;
         total.events += part.events;
@@ -172,8 +167,6 @@ struct Making<'a, T> {
     lists: &'a ListIndex,
     rows: Rows<T>,
     orders: Vec<Order>,
-    /// The step after which something was handed on last.
-    since: u64,
     counts: CaptureCounts,
     to_merge: Sender<Piece>,
 }
@@ -181,66 +174,75 @@ struct Making<'a, T> {
 impl<T: Tokens> Making<'_, T> {
     fn run(
         mut self,
-        mut file: CaptureFile,
+        mut packets: Taking<'_>,
         mut meter: Meter,
         name: &str,
     ) -> Result<CaptureCounts, PipelineError> {
-        let metered = self.meter(&mut file, &mut meter, name);
-        if metered.is_err() {
-            // What came before a fault is given out too, as it is in one thread.
+        self.meter(&mut packets, &mut meter)?;
+        if let Some(fault) = packets.fault() {
+            // What came before it is given out, as it is in one thread.
             self.hand_on(END)?;
+            return Err(PipelineError::capture(name, fault));
         }
-        metered?;
+        if !packets.have_failed() {
+            self.finish(&mut meter)?;
+        }
+        self.hand_on(END)?;
         self.counts.evicted = meter.evicted();
         self.counts.unheard = meter.unheard();
         Ok(self.counts)
     }
 
-    fn meter(
-        &mut self,
-        file: &mut CaptureFile,
-        meter: &mut Meter,
-        name: &str,
-    ) -> Result<(), PipelineError> {
+    fn meter(&mut self, packets: &mut Taking<'_>, meter: &mut Meter) -> Result<(), PipelineError> {
         let (mut step, mut flows) = (0, Vec::new());
-        while let Some(next) = file
-            .next_step()
-            .map_err(|error| PipelineError::capture(name, error))?
-        {
-            step += 1;
-            match next {
-                Step::Time(time) => meter.tick(time, &mut flows),
-                Step::Packet(packet) => {
-                    let fate = meter.packet(&packet, &mut flows);
-                    if let Some(reject) = self.counts.packet(&packet, fate) {
-                        self.reject(step, place(self.source, packet.number), reject)?;
+        while let Some(batch) = packets.next() {
+            for (next, look) in batch.steps() {
+                step += 1;
+                match next {
+                    Step::Time(time) => meter.tick(time, &mut flows),
+                    Step::Packet(packet) => {
+                        let fate = meter.packet_of(look, &packet, &mut flows);
+                        if let Some(reject) = self.counts.packet(&packet, fate) {
+                            self.reject(step, place(self.source, packet.number), reject)?;
+                        }
+                    }
+                    Step::Damage {
+                        reason,
+                        offset,
+                        length,
+                    } => {
+                        let source = self.source;
+                        let (place, reject) = self.counts.damage(source, reason, offset, length);
+                        self.reject(step, place, reject)?;
                     }
                 }
-                Step::Damage {
-                    reason,
-                    offset,
-                    length,
-                } => {
-                    let source = self.source;
-                    let (place, reject) = self.counts.damage(source, reason, offset, length);
-                    self.reject(step, place, reject)?;
+                if flows.is_empty() && meter.heard().is_empty() {
+                    continue;
+                }
+                self.flows(step, &mut flows)?;
+                for (place, event) in placed(self.source, meter.heard()) {
+                    self.counts.events += 1;
+                    self.row(Order::heard(step, place.ordinal), Made::event(place, event))?;
+                }
+                if self.orders.len() >= PIECE {
+                    self.hand_on(Order::before(step + 1))?;
                 }
             }
-            self.flows(step, &mut flows)?;
-            for (place, event) in placed(self.source, meter.heard()) {
-                self.counts.events += 1;
-                self.row(Order::heard(step, place.ordinal), Made::event(place, event))?;
-            }
-            if self.orders.len() >= PIECE || step - self.since >= STEPS_IN_SILENCE {
-                self.since = step;
-                self.hand_on(Order::before(step + 1))?;
-            }
+            // Whoever goes on to packets that are not there yet waits for others, who may wait for rows to be taken, which are taken
+            // when it is known how far everybody has come.
+            self.hand_on(Order::before(step + 1))?;
         }
+        Ok(())
+    }
+
+    /// Ends the flows that are still under way.
+    fn finish(&mut self, meter: &mut Meter) -> Result<(), PipelineError> {
+        let mut flows = Vec::new();
         loop {
             let is_more = meter.finish_some(&mut flows);
             self.flows(u64::MAX, &mut flows)?;
             if !is_more {
-                return self.hand_on(END);
+                return Ok(());
             }
         }
     }
@@ -281,10 +283,14 @@ impl<T: Tokens> Making<'_, T> {
     }
 
     fn hand_on(&mut self, floor: Order) -> Result<(), PipelineError> {
-        let piece = Piece {
-            orders: std::mem::replace(&mut self.orders, Vec::with_capacity(PIECE)),
-            rows: self.rows.take_with_room(),
-            floor,
+        let piece = if self.orders.is_empty() {
+            Piece::none(floor)
+        } else {
+            Piece {
+                orders: std::mem::replace(&mut self.orders, Vec::with_capacity(PIECE)),
+                rows: self.rows.take_with_room(),
+                floor,
+            }
         };
         // Whoever does not take it has failed, and says why.
         let sent = self.to_merge.send(piece);

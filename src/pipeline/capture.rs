@@ -169,6 +169,9 @@ pub(super) fn each_made(
                 out(Made::event(place, reject))?;
             }
         }
+        if flows.is_empty() && meter.heard().is_empty() {
+            continue;
+        }
         hand_out(&mut flows, &mut counts, &mut out)?;
         for (place, event) in placed(source, meter.heard()) {
             counts.events += 1;

@@ -3,7 +3,6 @@
 /// A capture's rows by several threads, each with flows of its own.
 pub mod apart;
 pub mod backup;
-pub mod beside;
 pub mod capture;
 pub mod check;
 pub mod collect;
@@ -23,6 +22,7 @@ pub mod mend;
 pub mod output;
 pub mod registers;
 pub mod retention;
+mod shared;
 pub mod simulate;
 pub mod sources;
 pub mod stop;
@@ -90,9 +90,6 @@ pub enum PipelineError {
         "interrupted: what is stored is entered in the ledger; the same command goes on from there"
     )]
     Interrupted,
-    /// Two threads that read the same file found different packets in it.
-    #[error("{0} was changed while it was read: read it again when nobody writes to it")]
-    ChangedWhileRead(String),
     /// A part of the work stopped without saying why.
     #[error("{0} stopped without saying why: this is a fault of the program")]
     Stopped(&'static str),

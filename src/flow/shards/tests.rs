@@ -40,9 +40,11 @@ fn came(
     let mut meter = Meter::part(options.clone(), part, of);
     for (step, (time, kept)) in steps.iter().enumerate() {
         match kept {
-            Some(kept) => came
-                .fates
-                .push(meter.packet(&kept.packet(*time), &mut flows)),
+            Some(kept) => {
+                let packet = kept.packet(*time);
+                let look = Meter::first_look(options, &packet);
+                came.fates.push(meter.packet_of(look, &packet, &mut flows));
+            }
             None => meter.tick(*time, &mut flows),
         }
         came.take(step, &mut meter, &mut flows);

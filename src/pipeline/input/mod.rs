@@ -89,41 +89,6 @@ impl InputName {
         self.opened(Box::new(Watched { input, seen }), torn)
     }
 
-    /// Opens it so many times, to be read beside each other: the bytes it has now, in one file whatever its name comes to mean. None
-    /// where it can be read only once, or is packed. `seen` is told of what the first reads.
-    pub fn open_several(
-        &self,
-        count: usize,
-        seen: Option<Box<dyn FnMut(u64) + Send>>,
-    ) -> Result<Option<Vec<Opened>>, InputError> {
-        let name = self.clone().held()?;
-        let InputName::Held(held) = &name else {
-            return Ok(None);
-        };
-        let length = held.about().map_err(|source| self.error(source))?.len();
-        let start = held.bytes(0, 10).map_err(|source| self.error(source))?;
-        if packed::is_packed(&start) {
-            return Ok(None);
-        }
-        let opened = |reader: Box<dyn Read + Send>| Opened {
-            name: name.clone(),
-            reader,
-            torn: Torn::default(),
-        };
-        let mut all: Vec<Opened> = (1..count)
-            .map(|_| opened(Box::new(held.part(0, length))))
-            .collect();
-        let first: Box<dyn Read + Send> = Box::new(held.part(0, length));
-        all.insert(
-            0,
-            opened(match seen {
-                Some(seen) => Box::new(Watched { input: first, seen }),
-                None => first,
-            }),
-        );
-        Ok(Some(all))
-    }
-
     fn raw(&self, torn: &Torn) -> Result<Box<dyn Read + Send>, InputError> {
         match self {
             InputName::Stdin => Ok(Box::new(io::stdin())),

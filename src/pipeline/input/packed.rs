@@ -62,11 +62,6 @@ fn buffered(input: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
     BufReader::with_capacity(1 << 16, input)
 }
 
-/// Whether what begins like this is packed.
-pub(super) fn is_packed(start: &[u8]) -> bool {
-    PACKINGS.iter().any(|(is_so, _)| is_so(start))
-}
-
 /// The bytes of an input without its packing; `torn` is set where they break off.
 pub(super) fn unpacked(raw: Box<dyn Read + Send>, torn: &Torn) -> io::Result<Box<dyn Read + Send>> {
     let mut input = raw;
