@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::slots::Slots;
 
 /// How many bytes are held of what was said, in all flows together.
-pub(super) const MOST_HELD: usize = 32 << 20;
+pub(super) const MOST_HELD: usize = 28 << 20;
 /// How many places of flows that are not listened to any more may stand in the order beside as many that are.
 const MOST_STALE: usize = 1_024;
 
@@ -17,9 +17,9 @@ const MOST_STALE: usize = 1_024;
 pub(super) struct Listening {
     /// How many bytes may be held.
     most: usize,
-    /// Where they lie and their first frames, those that began first before the others. Some are over since, and another
-    /// flow with another first frame lies there.
-    order: VecDeque<(u32, u64)>,
+    /// Where they lie and the lower halves of their first frames, those that began first before the others. Some are over since,
+    /// and another flow with another first frame lies there.
+    order: VecDeque<(u32, u32)>,
     flows: usize,
     held: usize,
     given_up: u64,
@@ -48,13 +48,13 @@ impl Listening {
     ) {
         if before != now || (now > 0 && old != first_frame) {
             let is_listed = before > 0 && old == first_frame;
-            self.changed((index, first_frame), is_listed, before, now, entries);
+            self.changed((index, lower(first_frame)), is_listed, before, now, entries);
         }
     }
 
     fn changed(
         &mut self,
-        place: (u32, u64),
+        place: (u32, u32),
         is_listed: bool,
         before: usize,
         now: usize,
@@ -75,7 +75,7 @@ impl Listening {
                 return;
             };
             if let Some(entry) = entries.get_mut(first.0)
-                && entry.first_frame == first.1
+                && lower(entry.first_frame) == first.1
             {
                 let held = entry.held();
                 entry.give_up();
@@ -106,7 +106,13 @@ impl Listening {
     }
 }
 
-fn is_heard((index, first_frame): (u32, u64), entries: &Slots) -> bool {
+fn is_heard((index, first_frame): (u32, u32), entries: &Slots) -> bool {
     let entry = entries.get(index);
-    entry.is_some_and(|entry| entry.first_frame == first_frame && entry.held() > 0)
+    entry.is_some_and(|entry| lower(entry.first_frame) == first_frame && entry.held() > 0)
+}
+
+/// The lower half of a frame's number: enough to tell flows apart that lay in one place one after the other.
+#[inline]
+fn lower(frame: u64) -> u32 {
+    u32::try_from(frame & 0xffff_ffff).unwrap_or_default()
 }

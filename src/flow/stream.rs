@@ -86,6 +86,8 @@ impl Stream {
         let new = bytes.get(known..).unwrap_or_default();
         let room = LONGEST.saturating_sub(self.said.len());
         let kept = new.get(..room).unwrap_or(new);
+        // Most say one or two segments before they are understood, and many hold them at once.
+        self.said.reserve_exact(kept.len());
         self.said.extend_from_slice(kept);
         self.is_full = self.said.len() >= LONGEST;
         let moved = u32::try_from(new.len()).unwrap_or(u32::MAX);

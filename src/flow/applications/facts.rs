@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::Stand;
 use super::client_hello::version_name;
 use crate::record::{ApplicationBasis, ApplicationClass, Event, WebHit};
 
@@ -22,6 +23,8 @@ pub(in crate::flow) struct Facts {
     hello: Option<Box<Hello>>,
     request: Option<Box<Request>>,
     passing: Option<Box<Passing>>,
+    /// Where listening stands: here, since there is room for it, and there are many.
+    pub(super) stand: Stand,
 }
 
 /// What a Client Hello and its answer told.
@@ -59,6 +62,14 @@ pub(super) struct Passing {
 }
 
 impl Facts {
+    /// Nothing is known yet.
+    pub(super) fn beginning(stand: Stand) -> Facts {
+        Facts {
+            stand,
+            ..Facts::default()
+        }
+    }
+
     /// The flow is this application's by its content.
     pub(super) fn name(&mut self, application: &'static str, class: ApplicationClass) {
         self.application = application;

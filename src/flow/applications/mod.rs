@@ -362,6 +362,11 @@ pub(super) struct Conversation {
     facts: Facts,
     /// What was said; only as long as someone may need it.
     ear: Option<Box<Ear>>,
+}
+
+/// Where listening stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stand {
     packets: u16,
     protocol: u8,
     state: State,
@@ -384,12 +389,13 @@ struct Candidates {
     are_known: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     Asking,
     Reading(u8),
     /// Reading each packet by itself.
     ReadingPackets(u8),
+    #[default]
     Over,
 }
 
@@ -402,17 +408,19 @@ impl State {
 
 impl Conversation {
     pub(super) fn new(protocol: u8) -> Self {
+        let state = if matches!(protocol, 6 | 17 | 1 | 58) {
+            State::Asking
+        } else {
+            State::Over
+        };
         Conversation {
-            protocol,
-            state: if matches!(protocol, 6 | 17 | 1 | 58) {
-                State::Asking
-            } else {
-                State::Over
-            },
-            packets: 0,
+            facts: Facts::beginning(Stand {
+                packets: 0,
+                protocol,
+                state,
+                is_from_start: false,
+            }),
             ear: None,
-            is_from_start: false,
-            facts: Facts::default(),
         }
     }
 
@@ -426,7 +434,7 @@ impl Conversation {
 
     /// Whether nothing more can be learned.
     pub(super) fn is_over(&self) -> bool {
-        self.state == State::Over
+        self.facts.stand.state == State::Over
     }
 
     /// Whether nothing was learned and nothing can be.
@@ -446,29 +454,25 @@ impl Conversation {
 
     /// Listens no more, whether or not enough was heard: others need the room.
     pub(super) fn give_up(&mut self) {
-        self.state = State::Over;
+        self.facts.stand.state = State::Over;
         self.ear = None;
         self.facts.forget_waiting();
     }
 
     /// The same talk, of which another record begins: the names asked for belong to the record before.
     pub(super) fn for_next_record(&self) -> Conversation {
-        let state = match self.state {
+        let state = match self.facts.stand.state {
             // A reader without a stream of its own can go on; the others have heard the beginning already.
-            State::Reading(at) | State::ReadingPackets(at) if self.protocol == 17 => {
+            State::Reading(at) | State::ReadingPackets(at) if self.facts.stand.protocol == 17 => {
                 State::Reading(at)
             }
             State::ReadingPackets(at) => State::ReadingPackets(at),
             _ => State::Over,
         };
-        Conversation {
-            protocol: self.protocol,
-            state,
-            packets: self.packets,
-            ear: None,
-            is_from_start: false,
-            facts: self.facts.for_next_record(),
-        }
+        let mut facts = self.facts.for_next_record();
+        facts.stand.state = state;
+        facts.stand.is_from_start = false;
+        Conversation { facts, ear: None }
     }
 
     /// What happened since this was asked last that a log would tell of.
@@ -488,19 +492,19 @@ impl Conversation {
         match self.ear.take() {
             Some(mut ear) => {
                 self.hear_with(&mut ear, from_initiator, ports, decoded, context);
-                if self.state.keeps() {
+                if self.facts.stand.state.keeps() {
                     self.ear = Some(ear);
                 }
             }
             None => {
                 let mut ear = Ear::default();
                 self.hear_with(&mut ear, from_initiator, ports, decoded, context);
-                if self.state.keeps() {
+                if self.facts.stand.state.keeps() {
                     self.ear = Some(Box::new(ear));
                 }
             }
         }
-        if self.state == State::Over {
+        if self.facts.stand.state == State::Over {
             self.facts.forget_waiting();
         }
     }
@@ -514,10 +518,10 @@ impl Conversation {
         context: Context,
     ) {
         let stream_start = context.stream_start;
-        let is_first = self.packets == 0;
-        self.packets = self.packets.saturating_add(1);
-        let is_tcp = self.protocol == 6;
-        let keeps = self.state.keeps();
+        let is_first = self.facts.stand.packets == 0;
+        self.facts.stand.packets = self.facts.stand.packets.saturating_add(1);
+        let is_tcp = self.facts.stand.protocol == 6;
+        let keeps = self.facts.stand.state.keeps();
         let [asked, answered] = &mut ear.streams;
         let own = if from_initiator {
             &mut *asked
@@ -533,7 +537,7 @@ impl Conversation {
             _ => {}
         }
         if is_first {
-            self.is_from_start = stream_start.is_some();
+            self.facts.stand.is_from_start = stream_start.is_some();
         }
         let is_new = match (decoded.tcp, stream_start) {
             (Some(tcp), Some(start)) => tcp.sequence.wrapping_sub(start).cast_signed() >= 0,
@@ -541,7 +545,7 @@ impl Conversation {
         };
         let is_full = is_tcp && asked.is_full() && answered.is_full();
         let talk = Talk {
-            protocol: self.protocol,
+            protocol: self.facts.stand.protocol,
             time: context.time,
             addresses: if from_initiator {
                 [decoded.src, decoded.dst]
@@ -553,32 +557,32 @@ impl Conversation {
             packet: decoded.payload,
             said: [asked.said(), answered.said()],
             is_new,
-            is_from_start: self.is_from_start,
+            is_from_start: self.facts.stand.is_from_start,
             content: context.content,
         };
-        if self.state == State::Asking {
-            self.state = ask(&talk, &mut ear.candidates);
+        if self.facts.stand.state == State::Asking {
+            self.facts.stand.state = ask(&talk, &mut ear.candidates);
         }
-        if let State::Reading(at) | State::ReadingPackets(at) = self.state
+        if let State::Reading(at) | State::ReadingPackets(at) = self.facts.stand.state
             && let Some(application) = APPLICATIONS.get(usize::from(at))
         {
             match application.read(&talk, &mut self.facts) {
                 Hearing::GoOn => {}
                 Hearing::Without { initiator: true } => asked.close(),
                 Hearing::Without { initiator: false } => answered.close(),
-                Hearing::PacketsAlone => self.state = State::ReadingPackets(at),
-                Hearing::Enough => self.state = State::Over,
+                Hearing::PacketsAlone => self.facts.stand.state = State::ReadingPackets(at),
+                Hearing::Enough => self.facts.stand.state = State::Over,
             }
         }
-        let bound = match self.state {
+        let bound = match self.facts.stand.state {
             State::Asking => MOST_PACKETS,
             // A datagram leaves nothing behind; a stream that nobody answers would be kept for as long as the flow.
             State::Reading(_) if is_tcp => MOST_SEGMENTS,
             _ => u16::MAX,
         };
-        let is_alone = matches!(self.state, State::ReadingPackets(_));
-        if !is_alone && (is_full || self.packets >= bound) {
-            self.state = State::Over;
+        let is_alone = matches!(self.facts.stand.state, State::ReadingPackets(_));
+        if !is_alone && (is_full || self.facts.stand.packets >= bound) {
+            self.facts.stand.state = State::Over;
         }
     }
 
@@ -660,7 +664,7 @@ mod tests {
 
     #[test]
     fn a_talk_that_was_understood_is_small() {
-        assert!(size_of::<Conversation>() <= 96);
+        assert!(size_of::<Conversation>() <= 88);
         assert!(size_of::<Ear>() <= 112);
     }
 }
