@@ -8,6 +8,7 @@ mod dns_tunnel;
 mod encrypted_dns;
 mod flow_storm;
 mod foreign_resolver;
+mod hidden_server_name;
 mod leaver_active;
 mod misuse_rising;
 mod open_proxy;
@@ -33,6 +34,7 @@ pub static RULES: &[&dyn Rule] = &[
     &encrypted_dns::ENCRYPTED_DNS,
     &flow_storm::FLOW_STORM,
     &foreign_resolver::FOREIGN_RESOLVER,
+    &hidden_server_name::HIDDEN_SERVER_NAME,
     &leaver_active::LEAVER_ACTIVE,
     &misuse_rising::MisuseRising,
     &open_proxy::OPEN_PROXY,
