@@ -8,6 +8,7 @@ mod dns_tunnel;
 mod encrypted_dns;
 mod flow_storm;
 mod foreign_resolver;
+mod fronted_request;
 mod hidden_server_name;
 mod leaver_active;
 mod misuse_rising;
@@ -34,6 +35,7 @@ pub static RULES: &[&dyn Rule] = &[
     &encrypted_dns::ENCRYPTED_DNS,
     &flow_storm::FLOW_STORM,
     &foreign_resolver::FOREIGN_RESOLVER,
+    &fronted_request::FRONTED_REQUEST,
     &hidden_server_name::HIDDEN_SERVER_NAME,
     &leaver_active::LEAVER_ACTIVE,
     &misuse_rising::MisuseRising,
