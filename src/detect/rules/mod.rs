@@ -22,6 +22,7 @@ mod sustained_high_volume;
 mod tor_use;
 mod unknown_encrypted_bulk;
 mod vpn_tunnel;
+mod web_proxy;
 
 use super::Rule;
 
@@ -49,4 +50,5 @@ pub static RULES: &[&dyn Rule] = &[
     &tor_use::TOR_USE,
     &unknown_encrypted_bulk::UNKNOWN_ENCRYPTED_BULK,
     &vpn_tunnel::VPN_TUNNEL,
+    &web_proxy::WEB_PROXY,
 ];
