@@ -1,6 +1,7 @@
 //! The rules, one file each. A new rule is its file here with its two lines, its SQL, and its folder of fixtures.
 
 mod beaconing;
+mod bulk_upload;
 mod bypass_after_block;
 mod category_hit;
 mod denial_of_service_source;
@@ -29,6 +30,7 @@ use super::Rule;
 /// Every rule, by its id.
 pub static RULES: &[&dyn Rule] = &[
     &beaconing::BEACONING,
+    &bulk_upload::BULK_UPLOAD,
     &bypass_after_block::BYPASS_AFTER_BLOCK,
     &category_hit::CategoryHit,
     &denial_of_service_source::DENIAL_OF_SERVICE_SOURCE,
