@@ -4,6 +4,7 @@ mod beaconing;
 mod bulk_upload;
 mod bypass_after_block;
 mod category_hit;
+mod clear_text_secrets;
 mod denial_of_service_source;
 mod dns_tunnel;
 mod encrypted_dns;
@@ -33,6 +34,7 @@ pub static RULES: &[&dyn Rule] = &[
     &bulk_upload::BULK_UPLOAD,
     &bypass_after_block::BYPASS_AFTER_BLOCK,
     &category_hit::CategoryHit,
+    &clear_text_secrets::CLEAR_TEXT_SECRETS,
     &denial_of_service_source::DENIAL_OF_SERVICE_SOURCE,
     &dns_tunnel::DNS_TUNNEL,
     &encrypted_dns::ENCRYPTED_DNS,
