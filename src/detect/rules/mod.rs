@@ -13,6 +13,7 @@ mod foreign_resolver;
 mod fronted_request;
 mod hidden_server_name;
 mod leaver_active;
+mod malware_contact;
 mod misuse_rising;
 mod open_proxy;
 mod password_guessing;
@@ -43,6 +44,7 @@ pub static RULES: &[&dyn Rule] = &[
     &fronted_request::FRONTED_REQUEST,
     &hidden_server_name::HIDDEN_SERVER_NAME,
     &leaver_active::LEAVER_ACTIVE,
+    &malware_contact::MALWARE_CONTACT,
     &misuse_rising::MisuseRising,
     &open_proxy::OPEN_PROXY,
     &password_guessing::PASSWORD_GUESSING,
