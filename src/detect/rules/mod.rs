@@ -13,6 +13,7 @@ mod foreign_resolver;
 mod fronted_request;
 mod hidden_server_name;
 mod leaver_active;
+mod link_saturated;
 mod malware_contact;
 mod misuse_rising;
 mod open_proxy;
@@ -44,6 +45,7 @@ pub static RULES: &[&dyn Rule] = &[
     &fronted_request::FRONTED_REQUEST,
     &hidden_server_name::HIDDEN_SERVER_NAME,
     &leaver_active::LEAVER_ACTIVE,
+    &link_saturated::LinkSaturated,
     &malware_contact::MALWARE_CONTACT,
     &misuse_rising::MisuseRising,
     &open_proxy::OPEN_PROXY,
