@@ -149,6 +149,39 @@ fn a_name_that_late_records_contradict_does_not_stand() {
     assert!(third.withdrawn.is_empty());
 }
 
+/// They come out of the very connections that the rule compares with the log.
+#[test]
+fn requests_that_were_heard_on_the_wire_are_no_log_of_a_filter() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let store = &scratch.store;
+    fill(store, &fixtures().join("filter_coverage_gap/finds"));
+    let hits: String = ["10.1.0.5", "10.1.0.6"]
+        .into_iter()
+        .flat_map(|ip| ["unknown.example", "other.test"].map(|host| (ip, host)))
+        .map(|(ip, host)| {
+            format!(
+                "{{\"time\":\"2026-03-11T10:00:00Z\",\"client_ip\":\"{ip}\",\"method\":\"GET\",\"host\":\"{host}\"}}\n"
+            )
+        })
+        .collect();
+    let more = tempfile::tempdir().unwrap();
+    std::fs::write(more.path().join("web_hits.jsonl"), hits).unwrap();
+    fill(store, more.path());
+    let found = || {
+        let asked = asked("filter_coverage_gap");
+        audit(store, &asked, now(0), &settings()).unwrap().findings
+    };
+    assert_eq!(told(&found()), "", "a log knows all but ten connections");
+    let heard = crate::store::Sql::embedded(
+        "test/heard",
+        "INSERT INTO sources (source_id, kind, format) SELECT unhex('01010101010101010101010101010101'), 'capture_file', 'capture'",
+    );
+    store.run(heard, &crate::store::Params::new()).unwrap();
+    assert_eq!(found().first().map(|one| one.count), Some(120));
+}
+
 #[test]
 fn findings_of_one_establishment_are_those_of_all_with_the_others_left_out() {
     let Some(scratch) = Scratch::open() else {

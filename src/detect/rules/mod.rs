@@ -8,6 +8,7 @@ mod clear_text_secrets;
 mod denial_of_service_source;
 mod dns_tunnel;
 mod encrypted_dns;
+mod filter_coverage_gap;
 mod flow_storm;
 mod foreign_resolver;
 mod fronted_request;
@@ -40,6 +41,7 @@ pub static RULES: &[&dyn Rule] = &[
     &denial_of_service_source::DENIAL_OF_SERVICE_SOURCE,
     &dns_tunnel::DNS_TUNNEL,
     &encrypted_dns::ENCRYPTED_DNS,
+    &filter_coverage_gap::FilterCoverageGap,
     &flow_storm::FLOW_STORM,
     &foreign_resolver::FOREIGN_RESOLVER,
     &fronted_request::FRONTED_REQUEST,
