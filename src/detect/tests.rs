@@ -50,6 +50,10 @@ fn the_order_of_ingest_does_not_change_a_byte() {
         "vpn_tunnel",
         "scanning",
         "bypass_after_block",
+        "beaconing",
+        "fronted_request",
+        "link_saturated",
+        "filter_coverage_gap",
     ] {
         let folder = fixtures().join(id).join("finds");
         let mut found = Vec::new();
