@@ -11,24 +11,27 @@ use serde_json::{Map, Value};
 use crate::record::{Column, Table, Timestamp, table, to_store_ip};
 use crate::store::Store;
 
-/// Fills the store with every file of a folder, in the order of their names.
-pub(crate) fn fill(store: &Store, folder: &Path) {
-    for (table, frames) in read(folder) {
+/// Fills the store with every file of a folder, in the order of their names, and says with how many rows.
+pub(crate) fn fill(store: &Store, folder: &Path) -> u64 {
+    let mut rows = 0;
+    for (table, frames, count) in read(folder) {
         store.insert(table, frames.concat(), None).unwrap();
+        rows += count;
     }
+    rows
 }
 
 /// The same rows at the same places, the last first, each by itself.
 pub(crate) fn fill_backwards(store: &Store, folder: &Path) {
-    for (table, frames) in read(folder).into_iter().rev() {
+    for (table, frames, _) in read(folder).into_iter().rev() {
         for rows in frames.into_iter().rev() {
             store.insert(table, rows, None).unwrap();
         }
     }
 }
 
-/// The rows of each file, line by line.
-fn read(folder: &Path) -> Vec<(&'static Table, Vec<Vec<u8>>)> {
+/// The rows of each file, line by line, and how many they are.
+fn read(folder: &Path) -> Vec<(&'static Table, Vec<Vec<u8>>, u64)> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -62,7 +65,7 @@ fn read(folder: &Path) -> Vec<(&'static Table, Vec<Vec<u8>>)> {
             }
             lines.push(rows);
         }
-        all.push((table, lines));
+        all.push((table, lines, frame));
     }
     all
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::attribute::{Facts, RowRef};
 use crate::record::calendar::print_day;
-use crate::record::{AccountToken, Finding, Severity, Timestamp};
+use crate::record::{AccountToken, Finding, Network, Severity, Timestamp};
 use crate::store::{Params, Sql};
 
 use super::inside::with_inside;
@@ -70,7 +70,13 @@ impl Rule for Counted {
         let case = case.whole_days();
         let asked = Params::new()
             .time("since", case.since)
-            .time("until", case.until);
+            .time("until", case.until)
+            .text("zone", case.settings.zone.name())
+            .ips(
+                "known_first",
+                known_peers(case.settings).map(Network::first),
+            )
+            .ips("known_last", known_peers(case.settings).map(Network::last));
         let asked = with_inside(asked);
         let stored = case.store.rows::<StoredStretch>(self.sql, &asked)?;
         let stretches = stored
@@ -86,6 +92,19 @@ impl Rule for Counted {
             .map(|draft| draft.finding(&heading, case.now))
             .collect())
     }
+}
+
+/// Far ends that are registered for support, backup or a tunnel.
+fn known_peers(settings: &DetectSettings) -> impl Iterator<Item = &Network> {
+    let DetectSettings {
+        known_support_peers,
+        known_backup_peers,
+        known_vpn_peers,
+        ..
+    } = settings;
+    [known_support_peers, known_backup_peers, known_vpn_peers]
+        .into_iter()
+        .flatten()
 }
 
 impl Counted {

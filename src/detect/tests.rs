@@ -6,32 +6,40 @@ use super::*;
 use crate::attribute::AttributeSettings;
 use crate::attribute::fill::{fill, fill_backwards};
 use crate::record::calendar::Zone;
-use crate::record::{Network, Timestamp};
+use crate::record::{EVENT_TABLES, Network, PLACELESS_TABLES, REGISTER_TABLES, Timestamp};
 use crate::store::scratch::Scratch;
 
 #[test]
 fn each_rule_finds_what_it_must_and_nothing_in_its_quiet_twin() {
+    // One store for all, emptied between two folders: to make one takes far longer than to judge a folder.
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
     for rule in RULES {
         let id = rule.heading().id;
         let folder = fixtures().join(id);
-        let Some(scratch) = Scratch::open() else {
-            return;
-        };
-        fill(&scratch.store, &folder.join("quiet"));
-        let quiet = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
+        let quiet = found_in(&scratch, id, &folder.join("quiet"));
         assert_eq!(
-            told(&quiet.findings),
+            told(&quiet),
             "",
             "{id} must find nothing in its quiet folder"
         );
-        drop(scratch);
-        let Some(scratch) = Scratch::open() else {
-            return;
-        };
-        fill(&scratch.store, &folder.join("finds"));
-        let found = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
-        golden(&folder.join("finds/expected.txt"), &told(&found.findings));
+        let found = found_in(&scratch, id, &folder.join("finds"));
+        golden(&folder.join("finds/expected.txt"), &told(&found));
     }
+}
+
+/// What a rule finds in a folder's rows alone; the store is empty before and after.
+fn found_in(scratch: &Scratch, id: &str, folder: &Path) -> Vec<crate::record::Finding> {
+    let filled = fill(&scratch.store, folder);
+    let found = audit(&scratch.store, &asked(id), now(0), &settings()).unwrap();
+    // Were rows of one folder left, or taken for a repetition of those of another, the next would prove nothing.
+    let emptied = [EVENT_TABLES, REGISTER_TABLES, PLACELESS_TABLES]
+        .into_iter()
+        .flatten()
+        .map(|table| scratch.store.emptied(table).unwrap());
+    assert_eq!(emptied.sum::<u64>(), filled, "{}", folder.display());
+    found.findings
 }
 
 /// A log that comes late, or piece by piece, ends in the same findings: ids, evidence, words.
@@ -42,6 +50,10 @@ fn the_order_of_ingest_does_not_change_a_byte() {
         "vpn_tunnel",
         "scanning",
         "bypass_after_block",
+        "beaconing",
+        "fronted_request",
+        "link_saturated",
+        "filter_coverage_gap",
     ] {
         let folder = fixtures().join(id).join("finds");
         let mut found = Vec::new();
@@ -51,7 +63,9 @@ fn the_order_of_ingest_does_not_change_a_byte() {
             };
             match backwards {
                 true => fill_backwards(&scratch.store, &folder),
-                false => fill(&scratch.store, &folder),
+                false => {
+                    fill(&scratch.store, &folder);
+                }
             }
             found.push(audit(&scratch.store, &asked(id), now(0), &settings()).unwrap());
         }
@@ -137,6 +151,39 @@ fn a_name_that_late_records_contradict_does_not_stand() {
     let third = run(7200);
     assert_eq!(third.findings, second.findings);
     assert!(third.withdrawn.is_empty());
+}
+
+/// They come out of the very connections that the rule compares with the log.
+#[test]
+fn requests_that_were_heard_on_the_wire_are_no_log_of_a_filter() {
+    let Some(scratch) = Scratch::open() else {
+        return;
+    };
+    let store = &scratch.store;
+    fill(store, &fixtures().join("filter_coverage_gap/finds"));
+    let hits: String = ["10.1.0.5", "10.1.0.6"]
+        .into_iter()
+        .flat_map(|ip| ["unknown.example", "other.test"].map(|host| (ip, host)))
+        .map(|(ip, host)| {
+            format!(
+                "{{\"time\":\"2026-03-11T10:00:00Z\",\"client_ip\":\"{ip}\",\"method\":\"GET\",\"host\":\"{host}\"}}\n"
+            )
+        })
+        .collect();
+    let more = tempfile::tempdir().unwrap();
+    std::fs::write(more.path().join("web_hits.jsonl"), hits).unwrap();
+    fill(store, more.path());
+    let found = || {
+        let asked = asked("filter_coverage_gap");
+        audit(store, &asked, now(0), &settings()).unwrap().findings
+    };
+    assert_eq!(told(&found()), "", "a log knows all but ten connections");
+    let heard = crate::store::Sql::embedded(
+        "test/heard",
+        "INSERT INTO sources (source_id, kind, format) SELECT unhex('01010101010101010101010101010101'), 'capture_file', 'capture'",
+    );
+    store.run(heard, &crate::store::Params::new()).unwrap();
+    assert_eq!(found().first().map(|one| one.count), Some(120));
 }
 
 #[test]

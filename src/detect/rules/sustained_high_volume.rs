@@ -22,7 +22,8 @@ const SQL: Sql = Sql::embedded(
     "detect/sustained_high_volume",
     include_str!("../../../queries/detect/sustained_high_volume.sql"),
 );
-const LINKS: Sql = Sql::embedded(
+/// What the lines can carry.
+pub(super) const LINKS: Sql = Sql::embedded(
     "detect/links",
     include_str!("../../../queries/detect/links.sql"),
 );
@@ -238,7 +239,12 @@ fn is_high(bytes: u64, bits_per_second: u64, micros: i64) -> bool {
 }
 
 /// What the lines of an establishment can carry together at a moment; none if no line is registered.
-fn capacity(links: &[Link], place: &str, time: Timestamp, downwards: bool) -> Option<u64> {
+pub(super) fn capacity(
+    links: &[Link],
+    place: &str,
+    time: Timestamp,
+    downwards: bool,
+) -> Option<u64> {
     let held = links.iter().filter(|link| {
         link.place == place
             && link.from_us <= time.micros()
@@ -322,8 +328,9 @@ fn is_night(zone: &Zone, time: Timestamp) -> bool {
     !(6..22).contains(&hour)
 }
 
+/// A line of the register and when it was.
 #[derive(Clone, Debug, Deserialize)]
-struct Link {
+pub(super) struct Link {
     place: String,
     down: u64,
     up: u64,
