@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::slots::Slots;
 
 /// How many bytes are held of what was said, in all flows together.
-pub(super) const MOST_HELD: usize = 28 << 20;
+pub(super) const MOST_HELD: usize = 27 << 20;
 /// How many places of flows that are not listened to any more may stand in the order beside as many that are.
 const MOST_STALE: usize = 1_024;
 
