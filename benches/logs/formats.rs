@@ -9,6 +9,7 @@ use std::path::Path;
 
 use invigil::logs::{Block, FORMATS, Framer, Framing, LogFormat, Outcome, read_frame, reader};
 use invigil::record::{Place, RowBinary, SourceId};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{NoTokens, settings};
 
@@ -134,11 +135,8 @@ fn best(mut round: impl FnMut()) -> f64 {
 
 /// How long this thread was on a processor, in seconds.
 fn on_processor() -> f64 {
-    // Giving way makes the kernel bring its figure up to date.
-    std::thread::yield_now();
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells");
-    let nanos = told.split(' ').next().and_then(|word| word.parse().ok());
-    nanos.map_or(f64::NAN, |nanos: f64| nanos / 1e9)
+    let said = clock_gettime(ClockId::ThreadCPUTime);
+    said.tv_sec as f64 + said.tv_nsec as f64 / 1e9
 }
 
 fn run(format: &dyn LogFormat, log: &[u8], encode: bool) {
