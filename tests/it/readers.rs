@@ -2,11 +2,14 @@
 //!
 //! Ten seconds in every run of the tests, without bounds on time. The long run, on a machine that does nothing else, prints
 //! what each reader waited and asserts that nobody was held up:
-//! `INVIGIL_READERS_SECONDS=600 cargo test --release --test it readers -- --nocapture`.
+//! `INVIGIL_READERS_SECONDS=600 cargo test --release --test it readers -- --nocapture`. `INVIGIL_READERS_BATCHES=900` lets
+//! so many files of the writer be there before anybody reads, so that a shorter run meets a large table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -61,6 +64,10 @@ fn ten_readers_and_a_writer_do_not_hinder_each_other() {
         return;
     };
     fill(&home);
+    let before = asked_for("INVIGIL_READERS_BATCHES").unwrap_or(0);
+    for first in (0..before).step_by(20) {
+        write(&home, first..(first + 20).min(before));
+    }
     let serving = Serving::start(&home);
     let long = seconds();
     let until = now() + long.unwrap_or(Duration::from_secs(10));
@@ -80,7 +87,7 @@ fn ten_readers_and_a_writer_do_not_hinder_each_other() {
                 })
             })
             .collect();
-        let writer = scope.spawn(|| writes(&home, &over));
+        let writer = scope.spawn(|| writes(&home, before, &over));
         let memory = watched(&serving, until);
         over.store(true, Ordering::Relaxed);
         let waits: Vec<Waits> = readers
@@ -91,7 +98,7 @@ fn ten_readers_and_a_writer_do_not_hinder_each_other() {
     });
     let told = told(&waits);
     println!(
-        "readers: {} batches of {LINES} lines were written meanwhile; resident MB: {}",
+        "readers: {} batches of {LINES} lines were written; resident MB: {}",
         batches,
         memory
             .iter()
@@ -99,7 +106,7 @@ fn ten_readers_and_a_writer_do_not_hinder_each_other() {
             .collect::<Vec<_>>()
             .join(" ")
     );
-    assert!(batches > 0, "the writer wrote nothing");
+    assert!(batches > before, "the writer wrote nothing");
     for (number, kind) in READERS.iter().enumerate() {
         assert!(
             !waits[number][kind].is_empty(),
@@ -293,28 +300,34 @@ impl Reader<'_> {
     }
 }
 
-/// Ingests one file after the other, as a log that is rotated; answers with how many.
-fn writes(home: &Home, over: &AtomicBool) -> u64 {
-    let mut batches = 0;
+/// Ingests one file after the other, as a log that is rotated; answers with how many there are then.
+fn writes(home: &Home, before: u64, over: &AtomicBool) -> u64 {
+    let mut batches = before;
     while !over.load(Ordering::Relaxed) {
-        let log = home.path("written.log");
-        let lines: String = (0..LINES)
-            .map(|line| {
-                let second = 1_775_000_000 + batches * 60 + line / 400;
-                format!(
-                    "{second}.{:03}    131 10.21.4.{} TCP_MISS/200 {} GET http://written.example/{batches}/{line} - HIER_DIRECT/198.51.100.61 text/html\n",
-                    line % 1000,
-                    10 + line % 200,
-                    1000 + line
-                )
-            })
-            .collect();
-        std::fs::write(&log, lines).unwrap();
-        let counts = home.ingest(&log);
-        assert_eq!(counts.stored, LINES);
+        write(home, batches..batches + 1);
         batches += 1;
     }
     batches
+}
+
+fn write(home: &Home, batches: Range<u64>) {
+    let log = home.path("written.log");
+    let stored = LINES * (batches.end - batches.start);
+    let mut file = BufWriter::new(File::create(&log).unwrap());
+    for (batch, line) in batches.flat_map(|batch| (0..LINES).map(move |line| (batch, line))) {
+        let second = 1_775_000_000 + batch * 60 + line / 400;
+        writeln!(
+            file,
+            "{second}.{:03}    131 10.21.4.{} TCP_MISS/200 {} GET http://written.example/{batch}/{line} - HIER_DIRECT/198.51.100.61 text/html",
+            line % 1000,
+            10 + line % 200,
+            1000 + line
+        )
+        .unwrap();
+    }
+    file.flush().unwrap();
+    let counts = home.ingest(&log);
+    assert_eq!(counts.stored, stored);
 }
 
 /// The resident memory of the process that serves, from time to time.
@@ -378,13 +391,16 @@ fn moment(text: &str) -> Timestamp {
 }
 
 /// How long the long run is, if this is one.
+fn seconds() -> Option<Duration> {
+    asked_for("INVIGIL_READERS_SECONDS").map(Duration::from_secs)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "whoever wants the long run says so"
 )]
-fn seconds() -> Option<Duration> {
-    let text = std::env::var("INVIGIL_READERS_SECONDS").ok()?;
-    Some(Duration::from_secs(text.parse().unwrap()))
+fn asked_for(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 #[expect(clippy::disallowed_methods, reason = "waits are what is measured")]
