@@ -104,8 +104,18 @@ impl Guest {
             settings.retain(|(known, _)| known != name);
             settings.push((name.to_owned(), value.unwrap_or(most).to_string()));
         }
+        if !settings.iter().any(|(known, _)| known == THREADS) {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let threads = cores.saturating_mul(THREADS_A_CORE);
+            settings.push((THREADS.to_owned(), threads.to_string()));
+        }
     }
 }
+
+const THREADS: &str = "max_threads";
+/// A guest's question reads a whole table while the program's own ask for little, and ask often: where all cores are busy, each
+/// thread has an equal share of them, and by a second one a core the guest waits half as long. He may ask for fewer.
+const THREADS_A_CORE: usize = 2;
 
 /// No room within the time that one waits.
 pub(super) fn too_many() -> EngineError {
@@ -216,5 +226,19 @@ mod tests {
         for more in ["0", "-1", "61", "1e9", "99999999999999999999", "x"] {
             assert_eq!(of(more), "60", "{more}");
         }
+    }
+
+    #[test]
+    fn a_guest_has_two_threads_a_core_unless_he_says_how_many() {
+        let guest = Guest::on_the_socket();
+        let of = |mut settings: Vec<(String, String)>| {
+            guest.bounded(&mut settings);
+            settings.retain(|(name, _)| name == THREADS);
+            settings
+        };
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let threads = |number: usize| vec![(THREADS.to_owned(), number.to_string())];
+        assert_eq!(of(Vec::new()), threads(2 * cores));
+        assert_eq!(of(threads(1)), threads(1));
     }
 }
