@@ -73,6 +73,16 @@ pub enum Reason {
     NoNetwork,
     /// Registers name several establishments for the address at this moment.
     NetworksDisagree,
+    /// The address stood for an inside one, and the answer is that one's.
+    BehindTranslator,
+    /// The address stands for others, and no record says for whom at this moment and port.
+    NoTranslation,
+    /// The address stood for others by port, and the question names none.
+    PortNotSaid,
+    /// Records give the same address and port to several inside addresses at this moment.
+    TranslationsDisagree,
+    /// More translators lie behind each other than are followed, or they lead in a circle.
+    TranslatorsWithoutEnd,
 }
 
 impl Reason {
@@ -93,6 +103,11 @@ impl Reason {
             Reason::NoClaimant => "no_claimant",
             Reason::NoNetwork => "no_network",
             Reason::NetworksDisagree => "networks_disagree",
+            Reason::BehindTranslator => "behind_translator",
+            Reason::NoTranslation => "no_translation",
+            Reason::PortNotSaid => "port_not_said",
+            Reason::TranslationsDisagree => "translations_disagree",
+            Reason::TranslatorsWithoutEnd => "translators_without_end",
         }
     }
 
@@ -126,6 +141,21 @@ impl Reason {
             Reason::NoNetwork => "No register says whose network the address belonged to.",
             Reason::NetworksDisagree => {
                 "The registers name several establishments for the address at this moment."
+            }
+            Reason::BehindTranslator => {
+                "The address stood for an inside one at this moment; the answer is that one's."
+            }
+            Reason::NoTranslation => {
+                "The address stands for others, and no record says for whom at this moment and port."
+            }
+            Reason::PortNotSaid => {
+                "The address stood for others by port: the source port that the far end saw tells which."
+            }
+            Reason::TranslationsDisagree => {
+                "Records give the address and port to several inside addresses at this moment."
+            }
+            Reason::TranslatorsWithoutEnd => {
+                "Translators lie behind each other without an end that is known."
             }
         }
     }

@@ -14,6 +14,8 @@ mod load;
 mod registers;
 mod rows;
 mod sessions;
+mod trace;
+mod translations;
 
 pub use answer::{Answer, Reason, Rival};
 pub use facts::{Facts, Outcome, Sensitivity};
@@ -21,8 +23,10 @@ pub use interval::{End, Span};
 pub use load::{AttributeError, STATEMENTS};
 pub use rows::{
     AccountRow, AttributeSettings, DarkRow, DeviceRow, FactRows, LeaseRow, NetworkRow, RowRef,
-    SignInRow,
+    SignInRow, TranslationRow,
 };
+pub use trace::{TRACE_STATEMENTS, Trace};
+pub use translations::{Inside, OutsideEnd};
 
 #[cfg(test)]
 mod directory_tests;
@@ -34,3 +38,5 @@ mod sensitivity_tests;
 mod stored;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod translations_tests;

@@ -68,6 +68,27 @@ pub struct LeaseRow {
     pub expires: Option<Timestamp>,
 }
 
+/// A row of `translations`: what an outside address stood for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranslationRow {
+    /// Where it came from.
+    pub place: Place,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; none where it was only given.
+    pub to: Option<Timestamp>,
+    /// IANA's number; 0 for all.
+    pub protocol: u8,
+    /// The inside address.
+    pub inside: IpAddr,
+    /// The inside port, where it is told.
+    pub inside_port: Option<u16>,
+    /// The first outside port; none for all.
+    pub first_port: Option<u16>,
+    /// The last outside port.
+    pub last_port: Option<u16>,
+}
+
 /// A line of the register of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRow {
@@ -162,6 +183,8 @@ pub struct AttributeSettings {
     pub silence_after_logon_us: i64,
     /// After the last word of a lease whose end the source did not say, this long at most.
     pub lease_without_expiry_us: i64,
+    /// After a translator gave ports of which it never says that it took them back, this long at most.
+    pub translation_without_end_us: i64,
     /// A source of leases whose lines can not be read for so long may have said anything in that time.
     pub dark_us: i64,
     /// Claims that come this near to the moment are printed as rivals.
@@ -178,6 +201,7 @@ impl Default for AttributeSettings {
             silence_without_interim_us: 8 * 60 * MINUTE_US,
             silence_after_logon_us: 8 * 60 * MINUTE_US,
             lease_without_expiry_us: 12 * 60 * MINUTE_US,
+            translation_without_end_us: 24 * 60 * MINUTE_US,
             dark_us: 10 * MINUTE_US,
             rival_horizon_us: 15 * MINUTE_US,
         }

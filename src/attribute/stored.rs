@@ -108,3 +108,145 @@ fn networks_that_contradict_each_other_place_nothing() {
         [Reason::NoClaimant, Reason::NetworksDisagree]
     );
 }
+
+fn translation(span: (&str, &str), inside: (&str, u16), outside: (&str, u16)) -> String {
+    let to = match span.1 {
+        "" => String::new(),
+        to => format!(",\"to\":\"2026-03-02T{to}Z\""),
+    };
+    let (inside_ip, inside_port) = inside;
+    let (outside_ip, port) = outside;
+    format!(
+        "{{\"from\":\"2026-03-02T{}Z\"{to},\"protocol\":6,\"inside_ip\":\"{inside_ip}\",\"inside_port\":{inside_port},\"outside_ip\":\"{outside_ip}\",\"outside_port_first\":{port},\"outside_port_last\":{port}}}\n",
+        span.0
+    )
+}
+
+fn follow(scratch: &Scratch, ip: &str, port: Option<u16>, time: &str) -> (Trace, Sensitivity) {
+    let end = OutsideEnd {
+        ip: ip.parse().unwrap(),
+        port,
+        protocol: Some(6),
+    };
+    let time = Timestamp::parse(&format!("2026-03-02T{time}Z")).unwrap();
+    let settings = AttributeSettings::default();
+    let reach = Sensitivity::REACH_US;
+    let (trace, facts) = Trace::load(&scratch.store, end, time, reach, settings).unwrap();
+    let near = trace
+        .sensitivity(&scratch.store, end, time, &facts)
+        .unwrap();
+    (trace, near)
+}
+
+#[test]
+fn an_outside_end_is_followed_through_two_translators_to_whoever_sat_behind() {
+    let school = translation(
+        ("09:00:00", "09:10:00"),
+        ("10.1.0.5", 50001),
+        ("100.64.0.9", 50000),
+    );
+    let carrier = translation(
+        ("09:00:00", "09:05:00"),
+        ("100.64.0.9", 50000),
+        ("203.0.113.5", 40001),
+    );
+    let next = translation(
+        ("09:20:00", "09:30:00"),
+        ("10.1.0.6", 50002),
+        ("203.0.113.5", 40001),
+    );
+    let Some(scratch) = filled(&[
+        ("translations", school + &carrier + &next),
+        (
+            "sign_ins",
+            record("08:30:00", "start", A, "10.1.0.5")
+                + &record("08:30:00", "start", B, "203.0.113.5").replace("s1", "s2"),
+        ),
+    ]) else {
+        return;
+    };
+    let (trace, near) = follow(&scratch, "203.0.113.5", Some(40001), "09:04:00");
+    let passed: Vec<String> = trace
+        .steps
+        .iter()
+        .map(|inside| inside.ip.to_string())
+        .collect();
+    assert_eq!(passed, ["100.64.0.9", "10.1.0.5"]);
+    let answer = &trace.answer;
+    assert_eq!(
+        answer.account.map(|token| token.to_string()).as_deref(),
+        Some(A)
+    );
+    assert_eq!(answer.verdict, Verdict::Attributed);
+    assert_eq!(
+        answer.margin_us,
+        Some(61_000_000),
+        "to the end of the carrier's translation"
+    );
+    let tables: Vec<&str> = answer.rests_on.iter().map(|row| row.table).collect();
+    assert_eq!(tables, ["sign_ins", "translations", "translations"]);
+    // The carrier's translation ends first; what stood there before and after is nobody's.
+    assert_eq!(
+        near.before.map(|(_, other)| other.verdict),
+        Some(Verdict::NotAttributable)
+    );
+    assert_eq!(
+        near.after.map(|(_, other)| other.verdict),
+        Some(Verdict::NotAttributable)
+    );
+    assert_eq!(near.an_hour_later.verdict, Verdict::NotAttributable);
+    let (_, near) = follow(&scratch, "203.0.113.5", Some(40001), "09:15:00");
+    let (moment, other) = near.before.unwrap();
+    assert_eq!(moment.to_string(), "2026-03-02T09:05:01.000000Z");
+    assert_eq!(other.account, answer.account);
+    assert_eq!(near.after, None, "nobody signed in with 10.1.0.6");
+    // Whoever signed in with the translator's own address is not who is meant.
+    let (trace, _) = follow(&scratch, "203.0.113.5", None, "09:04:00");
+    assert_eq!(
+        (trace.answer.verdict, trace.answer.account),
+        (Verdict::NotAttributable, None)
+    );
+    assert_eq!(trace.could_be.len(), 1);
+    assert_eq!(trace.answer.reasons, [Reason::PortNotSaid]);
+    let (trace, _) = follow(&scratch, "203.0.113.5", Some(40002), "09:04:00");
+    assert_eq!(trace.answer.reasons, [Reason::NoTranslation]);
+    assert_eq!(
+        (trace.answer.verdict, trace.answer.account),
+        (Verdict::NotAttributable, None)
+    );
+    // An address of which no translator says anything is its own, whatever the port.
+    let (trace, _) = follow(&scratch, "10.1.0.5", Some(40001), "09:04:00");
+    assert_eq!(trace.answer.verdict, Verdict::Attributed);
+    assert!(trace.steps.is_empty());
+}
+
+#[test]
+fn translators_that_lead_in_a_circle_end_with_nobody() {
+    let there = translation(
+        ("09:00:00", "09:10:00"),
+        ("100.64.0.9", 1),
+        ("203.0.113.5", 1),
+    );
+    let back = translation(
+        ("09:00:00", "09:10:00"),
+        ("203.0.113.5", 1),
+        ("100.64.0.9", 1),
+    );
+    let Some(scratch) = filled(&[
+        ("translations", there + &back),
+        ("sign_ins", record("08:30:00", "start", A, "203.0.113.5")),
+    ]) else {
+        return;
+    };
+    let (trace, _) = follow(&scratch, "203.0.113.5", Some(1), "09:05:00");
+    assert_eq!(
+        (trace.answer.verdict, trace.answer.account),
+        (Verdict::NotAttributable, None)
+    );
+    assert!(
+        trace
+            .answer
+            .reasons
+            .contains(&Reason::TranslatorsWithoutEnd)
+    );
+}

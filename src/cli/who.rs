@@ -2,14 +2,16 @@
 
 mod explain;
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::attribute::{Answer, AttributeSettings, Facts, RowRef, STATEMENTS, Sensitivity, Span};
+use crate::attribute::{
+    AttributeSettings, Inside, OutsideEnd, RowRef, STATEMENTS, Sensitivity, Span, TRACE_STATEMENTS,
+    Trace,
+};
 use crate::clock;
 use crate::ledger::{Act, Digest, SearchRun};
 use crate::pipeline::output::printable_line;
@@ -21,12 +23,18 @@ use super::context::{Context, Exit};
 /// Say who used an address at a moment, and how that is known.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00+00:00 --json\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --explain\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --reveal --reason 'case 2026-014'\n\nLeaves with 1 where nobody can be named."
+    after_help = "Examples:\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z\n  invigil who 203.0.113.5 --port 40001 --protocol tcp --at 2026-03-11T10:34:00Z\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00+00:00 --json\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --explain\n  invigil who 10.21.4.77 --at 2026-03-11T10:34:00Z --reveal --reason 'case 2026-014'\n\nLeaves with 1 where nobody can be named."
 )]
 pub struct Args {
     /// The address.
     #[arg(value_name = "IP", value_parser = address)]
     ip: IpAddr,
+    /// The source port that the far end saw, where the address stands for others (translation, RFC 6302).
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Its protocol: tcp, udp, or IANA's number.
+    #[arg(long, value_name = "PROTOCOL", value_parser = protocol)]
+    protocol: Option<u8>,
     /// The moment, with its zone: 2026-03-11T10:34:00Z or 2026-03-11T10:34:00+00:00.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Timestamp,
@@ -44,6 +52,19 @@ pub struct Args {
 fn address(text: &str) -> Result<IpAddr, String> {
     text.parse()
         .map_err(|_| "not an address such as 10.21.4.77 or 2001:db8::7".to_owned())
+}
+
+fn protocol(text: &str) -> Result<u8, String> {
+    match text {
+        "tcp" => Ok(6),
+        "udp" => Ok(17),
+        "icmp" => Ok(1),
+        "sctp" => Ok(132),
+        _ => {
+            let number = text.parse().ok().filter(|number: &u8| *number != 0);
+            number.ok_or_else(|| "not a protocol such as tcp, udp or 47".to_owned())
+        }
+    }
 }
 
 /// Reads a moment; one without a zone is refused with the reason.
@@ -79,34 +100,35 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let settings = attribution(context);
     let store = context.store()?;
     record(args, context)?;
-    let addresses = BTreeSet::from([args.ip]);
     let reach = match args.explain {
         true => Sensitivity::REACH_US,
         false => 0,
     };
-    let facts = Facts::load(
-        &store,
-        &addresses,
-        args.at.plus_micros(-reach),
-        args.at.plus_micros(reach + 1),
-        settings,
-    )?;
-    let answer = facts.who(args.ip, args.at, None);
-    let near = args.explain.then(|| facts.sensitivity(args.ip, args.at));
+    let end = OutsideEnd {
+        ip: args.ip,
+        port: args.port,
+        protocol: args.protocol,
+    };
+    let (trace, facts) = Trace::load(&store, end, args.at, reach, settings)?;
+    let near = match args.explain {
+        true => Some(trace.sensitivity(&store, end, args.at, &facts)?),
+        false => None,
+    };
+    let answer = &trace.answer;
     let name = match (args.reveal, answer.account, &args.reason) {
         (true, Some(account), Some(reason)) => context.reveal(account, reason)?,
         _ => None,
     };
     if context.json {
-        let mut told = as_json(args, &answer, name.as_deref(), &settings);
+        let mut told = as_json(args, &trace, name.as_deref(), &settings);
         if let (Some(near), Some(fields)) = (&near, told.as_object_mut()) {
-            let near = explain::as_json(args.at, &answer, near);
+            let near = explain::as_json(args.at, answer, near);
             fields.insert("sensitivity".to_owned(), near);
         }
         context.print_json(&told)?;
     } else {
-        print(args, context, &answer, name.as_deref(), &settings, &zone)?;
-        let lines = near.map(|near| explain::lines(args.at, &answer, &near));
+        print(args, context, &trace, name.as_deref(), &settings, &zone)?;
+        let lines = near.map(|near| explain::lines(args.at, answer, &near));
         let mut out = context.out();
         for (label, text) in lines.into_iter().flatten() {
             writeln!(out, "{label:<14} {}", printable_line(&text))?;
@@ -121,7 +143,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 /// Enters the search before anything of it is shown; what was asked lies in the private record.
 fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let parts: Vec<&[u8]> = STATEMENTS.iter().map(|sql| sql.text().as_bytes()).collect();
+    let statements = TRACE_STATEMENTS.iter().chain(STATEMENTS);
+    let parts: Vec<&[u8]> = statements.map(|sql| sql.text().as_bytes()).collect();
     let search = SearchRun {
         query: "who".to_owned(),
         digest: Digest::of(&parts),
@@ -129,7 +152,7 @@ fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
         who: None,
         tables: Vec::new(),
     };
-    let private = json!({ "address": args.ip.to_string(), "at": args.at.to_string(), "explain": args.explain });
+    let private = json!({ "address": args.ip.to_string(), "port": args.port, "protocol": args.protocol, "at": args.at.to_string(), "explain": args.explain });
     context
         .ledger()?
         .append(clock::now(), &Act::SearchRun(search), Some(&private))?;
@@ -139,16 +162,26 @@ fn record(args: &Args, context: &Context) -> anyhow::Result<()> {
 fn print(
     args: &Args,
     context: &Context,
-    answer: &Answer,
+    trace: &Trace,
     name: Option<&str>,
     settings: &AttributeSettings,
     zone: &Zone,
 ) -> anyhow::Result<()> {
+    let answer = &trace.answer;
     let mut out = context.out();
     let unknown = || "not known".to_owned();
     let mut line =
         |label: &str, text: String| writeln!(out, "{label:<14} {}", printable_line(&text));
     line("address", args.ip.to_string())?;
+    for inside in &trace.steps {
+        line("stood for", inside_text(inside))?;
+    }
+    for inside in trace.could_be.iter().take(MOST_PRINTED) {
+        line("could be", inside_text(inside))?;
+    }
+    if let Some(more) = trace.could_be.len().checked_sub(MOST_PRINTED + 1) {
+        line("could be", format!("{} others", more + 1))?;
+    }
     line("moment", format!("{} ({})", args.at, zone.print(args.at)))?;
     line("verdict", answer.verdict.to_string())?;
     line(
@@ -181,6 +214,7 @@ fn print(
                 "{} s to the nearest other answer; clocks may be off by {uncertainty} s",
                 seconds(margin)
             ),
+            None if trace.stopped.is_some() => "not measured, as no address was come to".to_owned(),
             None => "no other answer near".to_owned(),
         },
     )?;
@@ -209,6 +243,16 @@ fn print(
     Ok(out.flush()?)
 }
 
+/// So many of those that could be meant are printed; `--json` has all.
+const MOST_PRINTED: usize = 20;
+
+fn inside_text(inside: &Inside) -> String {
+    let port = inside
+        .port
+        .map_or_else(String::new, |port| format!(" port {port}"));
+    format!("{}{port}, {}", inside.ip, span_text(&inside.span))
+}
+
 fn account(account: Option<AccountToken>) -> String {
     account.map_or_else(|| "a shared device".to_owned(), |token| token.to_string())
 }
@@ -228,12 +272,8 @@ fn seconds(micros: i64) -> String {
     format!("{}.{:03}", micros / 1_000_000, micros % 1_000_000 / 1000)
 }
 
-fn as_json(
-    args: &Args,
-    answer: &Answer,
-    name: Option<&str>,
-    settings: &AttributeSettings,
-) -> Value {
+fn as_json(args: &Args, trace: &Trace, name: Option<&str>, settings: &AttributeSettings) -> Value {
+    let answer = &trace.answer;
     let rows = |rows: &[RowRef]| -> Vec<Value> {
         rows.iter()
             .map(|row| json!({ "table": row.table, "source_id": row.place.source.to_string(), "frame": row.place.frame, "ordinal": row.place.ordinal }))
@@ -258,8 +298,18 @@ fn as_json(
         .iter()
         .map(|reason| json!({ "reason": reason.as_str(), "sentence": reason.sentence() }))
         .collect();
+    let insides = |insides: &[Inside]| -> Vec<Value> {
+        insides
+            .iter()
+            .map(|inside| json!({ "address": inside.ip.to_string(), "port": inside.port, "interval": span(&inside.span), "rests_on": rows(&inside.rests_on) }))
+            .collect()
+    };
     json!({
         "address": args.ip.to_string(),
+        "port": args.port,
+        "protocol": args.protocol,
+        "stood_for": insides(&trace.steps),
+        "could_be": insides(&trace.could_be),
         "at": args.at.to_string(),
         "verdict": answer.verdict.as_str(),
         "establishment": answer.establishment,

@@ -16,6 +16,7 @@ const LOGS: &[(&str, &str)] = &[
     ("security.xml", "windows_security"),
     ("radacct.csv", "radacct_csv"),
     ("cgnat.log", "nat_port_blocks"),
+    ("conntrack.log", "linux_conntrack"),
     ("squid.log", "squid_native"),
 ];
 
@@ -52,7 +53,16 @@ fn every_case_written_by_hand_is_answered_as_it_says() {
         };
         assert!(!clause.is_empty(), "no document is named: {line}");
         asked += 1;
-        let output = home.run(&["--json", "who", ip, "--at", at]);
+        // `203.0.113.5`, `203.0.113.5 1100` or `203.0.113.5 1100/tcp`.
+        let mut words = ip.split([' ', '/']);
+        let mut command = vec!["--json", "who", words.next().unwrap(), "--at", at];
+        command.extend(
+            ["--port", "--protocol"]
+                .into_iter()
+                .zip(words)
+                .flat_map(|(name, word)| [name, word]),
+        );
+        let output = home.run(&command);
         if verdict == "refused" {
             assert_eq!(output.status.code(), Some(2), "{line}");
             continue;
