@@ -17,7 +17,6 @@ use crate::record::{
 };
 use crate::store::names::Names;
 use crate::store::originals::{Batch, Originals};
-use crate::store::places::{Presence, token_of_part};
 use crate::store::spool::Spool;
 
 use super::PipelineError;
@@ -325,19 +324,8 @@ impl Deposit<'_> {
                 // A device that is quiet for long has several of them after the same packet.
                 token.push_str(&format!(":{}:{}", entry.length, Digest::of(&[&rows])));
             }
-            let presence = match may_be_there {
-                true => store.presence(table, entry.source, &rows, &token)?,
-                false => Presence::None,
-            };
-            match presence {
-                Presence::Whole => {}
-                Presence::None => store.insert(table, rows, Some(&token))?,
-                // The token stands for all of the rows: under it the others would be taken for stored.
-                Presence::Part(others) => {
-                    let token = token_of_part(&token, rows.len() - others.len());
-                    store.insert(table, others, Some(&token))?;
-                }
-            }
+            let tried = may_be_there.then_some(entry.source);
+            store.insert_batch(table, rows, &token, tried)?;
         }
         Ok(())
     }

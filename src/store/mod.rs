@@ -68,8 +68,9 @@ pub use queries::{QUERIES, check, query};
 pub use settings::{Embedded, Patience, Server, StoreSettings};
 pub use sql::{Params, Sql};
 
-use crate::record::Table;
+use crate::record::{SourceId, Table};
 use client::{Call, onto};
+use places::Presence;
 
 impl Store {
     /// Adds rows to a table: RowBinary, as [`crate::record::RowBinary`] writes them. Rows with a token
@@ -80,12 +81,71 @@ impl Store {
         rows: Vec<u8>,
         token: Option<&str>,
     ) -> Result<(), StoreError> {
+        self.insert_whole(table, Bytes::from(rows), token)
+    }
+
+    /// Adds the rows of a batch under its token, many of them in two parts at the same time. `tried` is the source where they may have been
+    /// stored before, wholly or in part: then only what is not there is stored.
+    pub fn insert_batch(
+        &self,
+        table: &'static Table,
+        rows: Vec<u8>,
+        token: &str,
+        tried: Option<SourceId>,
+    ) -> Result<(), StoreError> {
+        let parts = places::parts(table, Bytes::from(rows), token);
+        std::thread::scope(|scope| {
+            let mut parts = parts.into_iter();
+            let own = parts.next();
+            let others: Vec<_> = parts
+                .map(|(rows, token)| {
+                    scope.spawn(move || self.insert_part(table, rows, &token, tried))
+                })
+                .collect();
+            let own = own.map(|(rows, token)| self.insert_part(table, rows, &token, tried));
+            for other in others {
+                match other.join() {
+                    Ok(done) => done?,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            own.unwrap_or(Ok(()))
+        })
+    }
+
+    fn insert_part(
+        &self,
+        table: &'static Table,
+        rows: Bytes,
+        token: &str,
+        tried: Option<SourceId>,
+    ) -> Result<(), StoreError> {
+        let presence = match tried {
+            Some(source) => self.presence(table, source, &rows, token)?,
+            None => Presence::None,
+        };
+        match presence {
+            Presence::Whole => Ok(()),
+            Presence::None => self.insert_whole(table, rows, Some(token)),
+            // The token stands for all of the rows: under it the others would be taken for stored.
+            Presence::Part(others) => {
+                let token = places::token_of_part(token, rows.len() - others.len());
+                self.insert(table, others, Some(&token))
+            }
+        }
+    }
+
+    fn insert_whole(
+        &self,
+        table: &'static Table,
+        rows: Bytes,
+        token: Option<&str>,
+    ) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
         // Without a token nobody could tell whether a broken-off try has stored them.
         let pauses = if token.is_some() { PAUSES } else { &[] };
-        let rows = Bytes::from(rows);
         again(pauses, || {
             self.insert_pieces(table, std::iter::once(rows.clone()), token)
         })

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::client::Call;
 use super::error::StoreError;
 use super::open::Store;
@@ -95,13 +97,47 @@ pub fn token_of_part(token: &str, stored: usize) -> String {
 
 const PART: &str = ":but ";
 
+/// Rows from so many bytes on are stored as two parts.
+const IN_TWO_FROM: usize = 8 << 20;
+
+/// Cuts many rows in two, which the engine can take at the same time: it reads, sorts and packs an insert in one thread. Each part has a
+/// token of its own; the same rows are always cut alike, so that a second try is known part by part.
+pub(super) fn parts(table: &Table, rows: Bytes, token: &str) -> Vec<(Bytes, String)> {
+    let middle = (rows.len() >= IN_TWO_FROM)
+        .then(|| end_of_row(table, &rows, rows.len() / 2))
+        .flatten()
+        .filter(|middle| *middle < rows.len());
+    match middle {
+        Some(middle) => vec![
+            (rows.slice(..middle), format!("{token}:1 of 2")),
+            (rows.slice(middle..), format!("{token}:2 of 2")),
+        ],
+        None => vec![(rows, token.to_owned())],
+    }
+}
+
+/// Where the row ends in which this byte stands; nothing if these are not rows of this table.
+fn end_of_row(table: &Table, rows: &[u8], at: usize) -> Option<usize> {
+    let columns = shapes(table)?;
+    let mut rest = rows;
+    while rows.len() - rest.len() <= at {
+        let (_place, mut after) = rest.split_first_chunk::<28>()?;
+        for column in &columns {
+            after = column.skip(after)?;
+        }
+        rest = after;
+    }
+    Some(rows.len() - rest.len())
+}
+
+fn shapes(table: &Table) -> Option<Vec<Shape>> {
+    let types = table.columns.iter().map(|column| column.store_type);
+    types.map(Shape::of).collect()
+}
+
 /// Where rows of a table stand, in their order; nothing if they are not rows of this table.
 pub fn placed_rows(table: &Table, rows: &[u8]) -> Option<Vec<PlacedRow>> {
-    let columns: Vec<Shape> = table
-        .columns
-        .iter()
-        .map(|column| Shape::of(column.store_type))
-        .collect::<Option<_>>()?;
+    let columns = shapes(table)?;
     let time = table.columns.iter().position(is_time)?;
     let mut placed = Vec::new();
     let mut rest = rows;
@@ -346,5 +382,62 @@ mod tests {
         assert_eq!(ask(&hits(1..=30)), Presence::Part(rest));
         let other = store.presence(WebHit::TABLE, SourceId([4; 16]), &hits(1..=10), "another");
         assert_eq!(other.unwrap(), Presence::None);
+    }
+
+    #[test]
+    fn many_rows_are_two_parts_of_whole_rows_always_the_same() {
+        let few = Bytes::from(hits(1..=300));
+        assert_eq!(
+            parts(WebHit::TABLE, few.clone(), "t"),
+            [(few, "t".to_owned())]
+        );
+        let many = Bytes::from(hits(1..=80_000));
+        assert!(many.len() > IN_TWO_FROM);
+        let cut = parts(WebHit::TABLE, many.clone(), "t");
+        let [(first, one), (second, two)] = &cut[..] else {
+            panic!("{} parts", cut.len());
+        };
+        assert_eq!((one.as_str(), two.as_str()), ("t:1 of 2", "t:2 of 2"));
+        assert_eq!([first.as_ref(), second].concat(), many);
+        let rows = |rows| placed_rows(WebHit::TABLE, rows).unwrap().len();
+        assert_eq!(rows(first) + rows(second), 80_000);
+        assert!(rows(first).abs_diff(rows(second)) < 100);
+        // What is no row is not cut, and is refused by the engine as a whole.
+        let broken = Bytes::from(vec![0xff; IN_TWO_FROM]);
+        assert_eq!(parts(WebHit::TABLE, broken, "t").len(), 1);
+    }
+
+    #[test]
+    fn a_batch_in_two_parts_is_stored_once_whatever_was_stored_of_it_before() {
+        let Some(scratch) = Scratch::open() else {
+            return;
+        };
+        let store = &scratch.store;
+        let rows = hits(1..=80_000);
+        let stored = || store.emptied(WebHit::TABLE).unwrap();
+        let insert = |tried| {
+            store
+                .insert_batch(WebHit::TABLE, rows.clone(), "t", tried)
+                .unwrap()
+        };
+        // One part was taken before the try broke off, or comes to its end only now: its token is the same.
+        let before = parts(WebHit::TABLE, Bytes::from(rows.clone()), "t");
+        for (part, token) in before {
+            store
+                .insert(WebHit::TABLE, part.to_vec(), Some(&token))
+                .unwrap();
+            insert(Some(SOURCE));
+            store
+                .insert(WebHit::TABLE, part.to_vec(), Some(&token))
+                .unwrap();
+            insert(Some(SOURCE));
+            assert_eq!(stored(), 80_000);
+        }
+        // Rows of an older cut are there under another token.
+        store
+            .insert(WebHit::TABLE, hits(1..=50_000), Some("older"))
+            .unwrap();
+        insert(Some(SOURCE));
+        assert_eq!(stored(), 80_000);
     }
 }
