@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use crate::clock::Stopwatch;
 use crate::pipeline::ingest::LogReading;
 use crate::pipeline::input::InputName;
+use crate::pipeline::parts::insert_batch;
 use crate::record::{Record, RowBinary, SourceId, Table};
 
 use super::bench::median;
@@ -121,7 +122,7 @@ pub(super) fn measure(
             let watch = Stopwatch::start();
             for (at, rows) in batches.into_iter().enumerate() {
                 let token = format!("bench:{at}");
-                store.insert_batch(table, rows, &token, None)?;
+                insert_batch(&store, table, rows, &token, None)?;
             }
             ours += watch.elapsed().as_secs_f64();
             same(stored, store.emptied(table)?)?;

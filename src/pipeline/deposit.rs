@@ -24,6 +24,7 @@ use super::door::Door;
 use super::history::{History, SourcePast};
 use super::lane::{Lane, Left};
 use super::memory::Memory;
+use super::parts::insert_batch;
 use super::retention::Lines;
 use super::way::{Closing, Thing, act_of};
 
@@ -325,7 +326,7 @@ impl Deposit<'_> {
                 token.push_str(&format!(":{}:{}", entry.length, Digest::of(&[&rows])));
             }
             let tried = may_be_there.then_some(entry.source);
-            store.insert_batch(table, rows, &token, tried)?;
+            insert_batch(&store, table, rows, &token, tried)?;
         }
         Ok(())
     }

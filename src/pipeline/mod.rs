@@ -20,6 +20,7 @@ pub mod log_files;
 pub mod memory;
 pub mod mend;
 pub mod output;
+pub mod parts;
 pub mod registers;
 pub mod retention;
 mod shared;

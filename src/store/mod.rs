@@ -84,36 +84,9 @@ impl Store {
         self.insert_whole(table, Bytes::from(rows), token)
     }
 
-    /// Adds the rows of a batch under its token, many of them in two parts at the same time. `tried` is the source where they may have been
-    /// stored before, wholly or in part: then only what is not there is stored.
-    pub fn insert_batch(
-        &self,
-        table: &'static Table,
-        rows: Vec<u8>,
-        token: &str,
-        tried: Option<SourceId>,
-    ) -> Result<(), StoreError> {
-        let parts = places::parts(table, Bytes::from(rows), token);
-        std::thread::scope(|scope| {
-            let mut parts = parts.into_iter();
-            let own = parts.next();
-            let others: Vec<_> = parts
-                .map(|(rows, token)| {
-                    scope.spawn(move || self.insert_part(table, rows, &token, tried))
-                })
-                .collect();
-            let own = own.map(|(rows, token)| self.insert_part(table, rows, &token, tried));
-            for other in others {
-                match other.join() {
-                    Ok(done) => done?,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            own.unwrap_or(Ok(()))
-        })
-    }
-
-    fn insert_part(
+    /// Adds a part of a batch (`places::parts`) under its token. `tried` is the source where it may have been stored before, wholly
+    /// or in part: then only what is not there is stored.
+    pub fn insert_part(
         &self,
         table: &'static Table,
         rows: Bytes,

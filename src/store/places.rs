@@ -102,7 +102,7 @@ const IN_TWO_FROM: usize = 8 << 20;
 
 /// Cuts many rows in two, which the engine can take at the same time: it reads, sorts and packs an insert in one thread. Each part has a
 /// token of its own; the same rows are always cut alike, so that a second try is known part by part.
-pub(super) fn parts(table: &Table, rows: Bytes, token: &str) -> Vec<(Bytes, String)> {
+pub fn parts(table: &Table, rows: Bytes, token: &str) -> Vec<(Bytes, String)> {
     let middle = (rows.len() >= IN_TWO_FROM)
         .then(|| end_of_row(table, &rows, rows.len() / 2))
         .flatten()
@@ -405,39 +405,5 @@ mod tests {
         // What is no row is not cut, and is refused by the engine as a whole.
         let broken = Bytes::from(vec![0xff; IN_TWO_FROM]);
         assert_eq!(parts(WebHit::TABLE, broken, "t").len(), 1);
-    }
-
-    #[test]
-    fn a_batch_in_two_parts_is_stored_once_whatever_was_stored_of_it_before() {
-        let Some(scratch) = Scratch::open() else {
-            return;
-        };
-        let store = &scratch.store;
-        let rows = hits(1..=80_000);
-        let stored = || store.emptied(WebHit::TABLE).unwrap();
-        let insert = |tried| {
-            store
-                .insert_batch(WebHit::TABLE, rows.clone(), "t", tried)
-                .unwrap()
-        };
-        // One part was taken before the try broke off, or comes to its end only now: its token is the same.
-        let before = parts(WebHit::TABLE, Bytes::from(rows.clone()), "t");
-        for (part, token) in before {
-            store
-                .insert(WebHit::TABLE, part.to_vec(), Some(&token))
-                .unwrap();
-            insert(Some(SOURCE));
-            store
-                .insert(WebHit::TABLE, part.to_vec(), Some(&token))
-                .unwrap();
-            insert(Some(SOURCE));
-            assert_eq!(stored(), 80_000);
-        }
-        // Rows of an older cut are there under another token.
-        store
-            .insert(WebHit::TABLE, hits(1..=50_000), Some("older"))
-            .unwrap();
-        insert(Some(SOURCE));
-        assert_eq!(stored(), 80_000);
     }
 }
