@@ -25,6 +25,8 @@ pub struct Facts {
     addresses: BTreeMap<IpAddr, Known>,
     /// Of an address that nothing is known of.
     nothing: Known,
+    /// Addresses that stand for others: nobody's, whatever was signed in by them.
+    translators: BTreeSet<IpAddr>,
 }
 
 /// What is known of one address.
@@ -87,8 +89,12 @@ impl Facts {
             registers,
             addresses: BTreeMap::new(),
             nothing: Known::default(),
+            translators: rows.translators,
         };
         for ip in ips {
+            if facts.translators.contains(&ip) {
+                continue;
+            }
             let mut known = Known {
                 claims: claimed.remove(&ip).unwrap_or_default(),
                 holdings: held.remove(&ip).unwrap_or_default(),
@@ -124,6 +130,12 @@ impl Facts {
             }
         };
         answer.rivals = self.rivals(known, &answer, time);
+        if named.is_none() && self.translators.contains(&ip) {
+            answer
+                .reasons
+                .retain(|reason| *reason != Reason::NoClaimant);
+            answer.reasons.push(Reason::PortNotSaid);
+        }
         answer.reasons.sort_unstable();
         answer.reasons.dedup();
         answer.rests_on.sort_unstable();

@@ -93,6 +93,19 @@ impl Facts {
             .filter_map(|row| Some(row.mac?.to_string()))
             .collect();
         let window = window.texts("cards", cards.iter());
+        let mut interim_servers = BTreeSet::new();
+        let mut translators = BTreeSet::new();
+        for row in store.rows::<StoredServer>(SERVERS, &window)? {
+            if row.translator.is_empty() {
+                interim_servers.insert(row.nas);
+                continue;
+            }
+            let bad = AttributeError::Row {
+                table: "translations",
+                column: "outside_ip",
+            };
+            translators.extend(address(&row.translator).ok_or(bad)?);
+        }
         let rows = FactRows {
             sign_ins: gather(store.rows::<StoredSignIn>(SIGN_INS, &window)?)?,
             leases,
@@ -100,11 +113,8 @@ impl Facts {
             devices: gather(store.rows::<StoredDevice>(DEVICES, &window)?)?,
             networks: gather(store.rows::<StoredNetwork>(NETWORKS, &Params::new())?)?,
             accounts: gather(store.rows::<StoredAccount>(ACCOUNTS, &Params::new())?)?,
-            interim_servers: store
-                .rows::<StoredServer>(SERVERS, &window)?
-                .into_iter()
-                .map(|row| row.nas)
-                .collect(),
+            interim_servers,
+            translators,
         };
         Ok(Facts::new(rows, settings))
     }
@@ -142,6 +152,8 @@ impl TryFrom<StoredDark> for DarkRow {
 #[derive(Deserialize)]
 struct StoredServer {
     nas: String,
+    /// One of both is empty.
+    translator: String,
 }
 
 #[derive(Deserialize)]

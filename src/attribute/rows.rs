@@ -168,6 +168,8 @@ pub struct FactRows {
     pub accounts: Vec<AccountRow>,
     /// The access servers that are known to send interim records: from them, silence speaks sooner.
     pub interim_servers: BTreeSet<String>,
+    /// Which of the addresses a translator had outside, near the window: whoever signs in by one of them is one of many behind it.
+    pub translators: BTreeSet<IpAddr>,
 }
 
 /// How long silence may last and how far clocks may be off. Each is printed with the answers that it decided.

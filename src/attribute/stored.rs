@@ -214,6 +214,14 @@ fn an_outside_end_is_followed_through_two_translators_to_whoever_sat_behind() {
         (trace.answer.verdict, trace.answer.account),
         (Verdict::NotAttributable, None)
     );
+    // Nor is it where the address alone is known, as to a rule over flows.
+    let alone = ask(&scratch, "203.0.113.5", "09:45:00");
+    assert_eq!(
+        (alone.verdict, alone.account),
+        (Verdict::NotAttributable, None)
+    );
+    assert_eq!(alone.reasons, [Reason::NoNetwork, Reason::PortNotSaid]);
+    assert_eq!(alone.rivals, []);
     // An address of which no translator says anything is its own, whatever the port.
     let (trace, _) = follow(&scratch, "10.1.0.5", Some(40001), "09:04:00");
     assert_eq!(trace.answer.verdict, Verdict::Attributed);
