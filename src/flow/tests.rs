@@ -330,6 +330,61 @@ fn feed(
 }
 
 #[test]
+fn a_datagram_ends_where_its_own_header_says() {
+    let fate = |said: u16, out: &mut Vec<MeteredFlow>| {
+        let (number, time, mut bytes) = datagram(1, 0, 7);
+        bytes[24..26].copy_from_slice(&said.to_be_bytes());
+        let mut meter = Meter::new(MeterOptions::default());
+        let packet = Packet {
+            number,
+            time,
+            link_type: 101,
+            wire_length: u32::try_from(bytes.len()).unwrap(),
+            bytes: &bytes,
+        };
+        let fate = meter.packet(&packet, out);
+        meter.finish(out);
+        fate
+    };
+    let mut out = Vec::new();
+    for said in 0..8 {
+        assert_eq!(
+            fate(said, &mut out),
+            Fate::Rejected(RejectReason::Malformed)
+        );
+    }
+    assert!(out.is_empty());
+    // Of four bytes behind the header it claims none, two, all, and more than there are.
+    let payload: Vec<u64> = [8, 10, 12, 400]
+        .into_iter()
+        .map(|said| {
+            assert_eq!(fate(said, &mut out), Fate::Metered);
+            let flow = out.pop().unwrap().flow;
+            assert_eq!(flow.src_bytes, 32, "the packet is as long as it is");
+            flow.src_payload_bytes
+        })
+        .collect();
+    assert_eq!(payload, [0, 2, 4, 4]);
+}
+
+#[test]
+fn in_version_6_a_length_of_zero_means_the_whole_datagram() {
+    let mut bytes = vec![0x60, 0, 0, 0, 0, 12, 17, 64];
+    for last in [1, 2] {
+        bytes.extend([0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    }
+    bytes.extend([0, 7, 0x27, 0x0f, 0, 0, 0, 0, 1, 2, 3, 4]);
+    let (mut meter, mut out) = (Meter::new(MeterOptions::default()), Vec::new());
+    feed(
+        &mut meter,
+        &(1, Timestamp::from_seconds(0), bytes),
+        &mut out,
+    );
+    meter.finish(&mut out);
+    assert_eq!(out[0].flow.src_payload_bytes, 4);
+}
+
+#[test]
 fn vlans_and_tunnels_set_flows_apart_where_that_is_asked_for() {
     // The same datagram in VLAN 1, in VLAN 2, in GRE without a key and with two.
     let mut frames: Vec<Vec<u8>> = Vec::new();

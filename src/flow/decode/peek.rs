@@ -123,9 +123,11 @@ fn ports(protocol: u8, inside: &[u8], length: usize) -> Option<[u16; 2]> {
             is_sound.then_some([u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])])
         }
         17 => {
-            let [s0, s1, d0, d1] = *inside.first_chunk()?;
+            let [s0, s1, d0, d1, l0, l1] = *inside.first_chunk()?;
             let [src, dst] = [u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])];
-            let is_plain = length >= 8 && tunnel::assigned(src, dst).is_none();
+            let is_plain = length >= 8
+                && u16::from_be_bytes([l0, l1]) >= 8
+                && tunnel::assigned(src, dst).is_none();
             is_plain.then_some([src, dst])
         }
         _ => None,

@@ -1,6 +1,6 @@
 //! TCP, UDP, ICMP, SCTP and the rest, and the protocols that carry IP again.
 
-use super::internet::Internet;
+use super::internet::{Internet, MAPPED};
 use super::{Decoded, Layer, MALFORMED, Taken, Tcp, tunnel};
 
 /// Takes apart what an IP packet carries.
@@ -25,7 +25,7 @@ pub(super) fn segment<'a>(internet: Internet, segment: Layer<'a>) -> Taken<'a> {
     match internet.protocol {
         6 => tcp(plain, segment),
         17 => {
-            let outer = ports(plain, segment, 8)?;
+            let outer = datagram(plain, segment)?;
             if internet.fragment.is_none()
                 && let Some(inner) = tunnel::in_datagram(&outer, segment)
             {
@@ -65,6 +65,31 @@ fn ports<'a>(plain: Decoded<'a>, segment: Layer<'a>, header: usize) -> Taken<'a>
         payload: segment.bytes.get(header..).unwrap_or_default(),
         ..plain
     })
+}
+
+/// A datagram, which ends where its own header says, also if the packet goes on (RFC 768). No header is shorter than
+/// eight bytes; a length of zero means the whole packet in IPv6 (RFC 2675, 4), and nothing in IPv4: no receiver takes that.
+fn datagram<'a>(plain: Decoded<'a>, segment: Layer<'a>) -> Taken<'a> {
+    let whole = ports(plain, segment, 8)?;
+    let Ok(length) = segment.be16(4) else {
+        // A header cut short by the capture still says between whom.
+        return Ok(whole);
+    };
+    match u32::from(length).checked_sub(8) {
+        None if length == 0 && !is_mapped(plain.src) => Ok(whole),
+        None => Err(MALFORMED),
+        Some(inside) if inside < whole.payload_bytes => Ok(Decoded {
+            payload_bytes: inside,
+            payload: &whole.payload[..whole.payload.len().min(usize::from(length) - 8)],
+            ..whole
+        }),
+        Some(_) => Ok(whole),
+    }
+}
+
+/// Whether it is an address of IPv4, as they are kept.
+fn is_mapped(address: u128) -> bool {
+    address >> 32 == MAPPED >> 32
 }
 
 fn tcp<'a>(plain: Decoded<'a>, segment: Layer<'a>) -> Taken<'a> {
