@@ -1,5 +1,8 @@
 //! Packets into flows: out of a file or off a device, through the meter, then printed or stored.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crossbeam_channel::Sender;
@@ -16,6 +19,7 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::history::SourcePast;
 use super::input::{Identity, Opened};
 use super::lane::Left;
 use super::live::{Live, LiveEnd};
@@ -249,8 +253,10 @@ impl StoredCapture<'_> {
         name: &str,
         out: &Sender<Prepared>,
     ) -> Result<CaptureCounts, PipelineError> {
-        let past = self.source.past.clone();
-        let stored_up_to = past.as_ref().map_or(0, |past| past.last_frame());
+        let past = self.source.past.as_ref();
+        let stored_up_to = past.map_or(0, SourcePast::last_frame);
+        let stored_length = past.map_or(0, SourcePast::stored_length);
+        let ends = past.map(SourcePast::stored_ends).unwrap_or_default();
         let mut meter = Meter::new(self.options.clone());
         let mut batch = Batch::new(self.source, self.nonces.clone());
         let mut total = CaptureCounts::default();
@@ -284,10 +290,7 @@ impl StoredCapture<'_> {
                     let fate = meter.packet(&packet, &mut flows);
                     if packet.number <= stored_up_to {
                         total.stored_before(&packet);
-                        if past
-                            .as_ref()
-                            .is_some_and(|past| past.ends.contains(&packet.number))
-                        {
+                        if ends.contains(&packet.number) {
                             meter.finish(&mut flows);
                         }
                         flows.clear();
@@ -307,7 +310,9 @@ impl StoredCapture<'_> {
                     offset,
                     length,
                 }) => {
-                    if last >= stored_up_to {
+                    let is_new =
+                        last > stored_up_to || last == stored_up_to && offset >= stored_length;
+                    if is_new {
                         let (place, reject) = total.damage(self.source.id, reason, offset, length);
                         batch.prepared.add(place, &reject, self.names);
                     }
@@ -315,7 +320,8 @@ impl StoredCapture<'_> {
             }
         }
         meter.finish(&mut flows);
-        if last > stored_up_to {
+        // Where the end was stored behind this very packet, its flows were ended there.
+        if last >= stored_up_to {
             batch.flows(&mut flows, self.lists, &self.lines, self.names);
             batch.heard(meter.heard(), self.lists, &self.lines, self.names);
         }

@@ -20,6 +20,7 @@ use crate::store::names::Names;
 
 use super::PipelineError;
 use super::deposit::{Deposit, OpenSource, Prepared};
+use super::history::SourcePast;
 use super::input::Identity;
 use super::lane::Left;
 use super::stop::Told;
@@ -236,6 +237,9 @@ impl StoredExports<'_> {
     ) -> Result<CollectCounts, PipelineError> {
         let mut batch = Batch::new(self.source, self.nonces.clone());
         let mut total = CollectCounts::default();
+        let past = self.source.past.as_ref();
+        let stored_length = past.map_or(0, SourcePast::stored_length);
+        let ends = past.map(SourcePast::stored_ends).unwrap_or_default();
         let mut last = 0;
         loop {
             if self.told_to_stop.is_set() {
@@ -254,7 +258,8 @@ impl StoredExports<'_> {
                     offset,
                     length,
                 } => {
-                    if last >= batch.stored_up_to() {
+                    let stored = batch.stored_up_to();
+                    if last > stored || last == stored && offset >= stored_length {
                         let (place, event) = total.damage(self.source.id, reason, offset, length);
                         batch.add(place, &event, self.names);
                     }
@@ -281,7 +286,15 @@ impl StoredExports<'_> {
                         .other(frame.len(), reason);
                 }
             }
-            if self.is_stored(last, collecting, &mut batch) {
+            if last <= batch.stored_up_to() {
+                // What it gave is dropped, and where an earlier run ended, what waited then waits no more.
+                if ends.contains(&last) {
+                    let mut passed = Counts::default();
+                    collecting
+                        .collector
+                        .finish(&mut collecting.collected, &mut passed);
+                }
+                collecting.collected.clear();
                 continue;
             }
             batch.collected(collecting, &self.lines, self.names);
@@ -290,7 +303,8 @@ impl StoredExports<'_> {
                 return Ok(total);
             }
         }
-        if last > batch.stored_up_to() {
+        // Where the end was stored behind this very frame, nothing waits any more.
+        if last >= batch.stored_up_to() {
             collecting
                 .collector
                 .finish(&mut collecting.collected, &mut batch.counts.records);
@@ -300,31 +314,5 @@ impl StoredExports<'_> {
         batch.send(self.names, &mut total, self.identity, out)?;
         total.records.check()?;
         Ok(total)
-    }
-
-    /// Whether a frame was stored by an earlier run; then what it gave is dropped, and where that run ended, what
-    /// waited then waits no more.
-    fn is_stored(
-        &self,
-        frame: u64,
-        collecting: &mut Collecting<'_>,
-        batch: &mut Batch<'_>,
-    ) -> bool {
-        if frame > batch.stored_up_to() {
-            return false;
-        }
-        let ended = self
-            .source
-            .past
-            .as_ref()
-            .is_some_and(|past| past.ends.contains(&frame));
-        if ended {
-            let mut passed = Counts::default();
-            collecting
-                .collector
-                .finish(&mut collecting.collected, &mut passed);
-        }
-        collecting.collected.clear();
-        true
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{StoredPoint, StoredPoints};
-use crate::ledger::{Act, BatchIngested, Entry};
+use crate::ledger::{Act, BatchIngested, Digest, Entry};
 use crate::record::{SourceId, SourceKind, Timestamp};
 
 /// The past of all sources.
@@ -112,6 +112,24 @@ impl SourcePast {
             .map(|batch| batch.last_frame)
             .max()
             .unwrap_or(0)
+    }
+
+    /// Behind which frames a file's end was stored, with what it gives: flows that were open, records that waited. The end has
+    /// the digest of the whole, of captures and exports alone; a crash may come before it is closed.
+    pub fn stored_ends(&self) -> BTreeSet<u64> {
+        let carried = self.wholes().map(|batch| batch.last_frame);
+        self.ends.iter().copied().chain(carried).collect()
+    }
+
+    /// How long the file was, of a capture or exports, when it was last stored to its end: what was damaged in it is stored.
+    pub fn stored_length(&self) -> u64 {
+        self.wholes().map(|batch| batch.length).max().unwrap_or(0)
+    }
+
+    /// The batches that carry the digest of the whole.
+    fn wholes(&self) -> impl Iterator<Item = &BatchIngested> {
+        let batches = self.batches.iter();
+        batches.filter(|batch| batch.prefix_digest != Digest::default())
     }
 
     /// Whether all that is stored was also the end when it was read.

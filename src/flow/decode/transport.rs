@@ -75,12 +75,15 @@ fn datagram<'a>(plain: Decoded<'a>, segment: Layer<'a>) -> Taken<'a> {
         // A header cut short by the capture still says between whom.
         return Ok(whole);
     };
-    match u32::from(length).checked_sub(8) {
+    match length.checked_sub(8) {
         None if length == 0 && !is_mapped(plain.src) => Ok(whole),
         None => Err(MALFORMED),
-        Some(inside) if inside < whole.payload_bytes => Ok(Decoded {
-            payload_bytes: inside,
-            payload: &whole.payload[..whole.payload.len().min(usize::from(length) - 8)],
+        Some(inside) if u32::from(inside) < whole.payload_bytes => Ok(Decoded {
+            payload_bytes: u32::from(inside),
+            payload: whole
+                .payload
+                .get(..usize::from(inside))
+                .unwrap_or(whole.payload),
             ..whole
         }),
         Some(_) => Ok(whole),
