@@ -80,7 +80,7 @@ impl Facts {
         let long = |dark: &DarkRow| dark.to.micros_since(dark.from) >= settings.dark_us;
         let dark: Vec<DarkRow> = rows.dark.into_iter().filter(long).collect();
         let registers = Registers::new(rows.networks, rows.devices, rows.accounts);
-        let mut held = holdings(rows.leases, &dark, &settings);
+        let mut held = holdings(rows.leases, &rows.lease_pauses, &dark, &settings);
         let sessions = sessions(&rows.sign_ins, &servers, &settings);
         let mut claimed = claims(&sessions, &mut held, &registers);
         let ips: BTreeSet<IpAddr> = claimed.keys().chain(held.keys()).copied().collect();

@@ -1,7 +1,7 @@
 //! Leases as intervals: which card had an address, from when until when.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::record::{LeaseEvent, Mac, SourceId, Timestamp};
 
@@ -25,6 +25,7 @@ pub(super) struct Holding {
 /// The holdings of each address, in order of time and never overlapping.
 pub(super) fn holdings(
     mut rows: Vec<LeaseRow>,
+    pauses: &BTreeMap<Pool, i64>,
     dark: &[DarkRow],
     settings: &AttributeSettings,
 ) -> BTreeMap<IpAddr, Vec<Holding>> {
@@ -32,9 +33,11 @@ pub(super) fn holdings(
     rows.sort_by_key(|row| (row.ip, row.time, row.place));
     let mut all: BTreeMap<IpAddr, Vec<Holding>> = BTreeMap::new();
     for of_one in rows.chunk_by(|a, b| a.ip == b.ip) {
-        let unsaid_us = unsaid(of_one, settings);
+        let own = usual_pause(of_one.iter().filter(|row| is_without_end(row)));
         for row in of_one {
-            follow(all.entry(row.ip).or_default(), row, unsaid_us);
+            // Where the address alone says too little, those beside it do.
+            let pause = own.or_else(|| pauses.get(&pool(row)).copied());
+            follow(all.entry(row.ip).or_default(), row, unsaid(pause, settings));
         }
     }
     for held in all.values_mut() {
@@ -60,31 +63,71 @@ fn end_in_the_dark(holding: &mut Holding, dark: &[DarkRow]) {
     }
 }
 
-/// How long a lease of this address lasts whose end the source does not say. Clients renew when half of it is over (RFC 2131, 4.4.5), so what lies
-/// between most words of one card is half of a lease; where there are too few to tell, the longest that is believed.
-fn unsaid(rows: &[LeaseRow], settings: &AttributeSettings) -> i64 {
-    let begun: Vec<&LeaseRow> = rows
-        .iter()
-        .filter(|row| begins(row.event) && row.expires.is_none())
-        .collect();
-    let mut between: Vec<i64> = begun
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [one, next] if one.mac == next.mac => Some(next.time.micros_since(one.time)),
-            _ => None,
-        })
-        .collect();
-    between.sort_unstable();
-    let longest = settings.lease_without_expiry_us;
-    match between.get(between.len() * 3 / 4) {
-        // A client may come back later than it would have renewed: of four, three did not.
-        Some(usual) if between.len() >= ENOUGH_WORDS => usual.saturating_mul(2).min(longest),
-        _ => longest,
-    }
+/// The addresses beside one to which a server gives leases as long, as far as can be told without its configuration: 256 of IPv4, and the
+/// 64 bits that one link has in IPv6 (RFC 4291, 2.5.1). Guests have others than rooms.
+pub(super) type Pool = (SourceId, IpAddr);
+
+fn pool(row: &LeaseRow) -> Pool {
+    let first = match row.ip {
+        IpAddr::V4(ip) => (ip & Ipv4Addr::new(255, 255, 255, 0)).into(),
+        IpAddr::V6(ip) => (ip & Ipv6Addr::new(0xffff, 0xffff, 0xffff, 0xffff, 0, 0, 0, 0)).into(),
+    };
+    (row.place.source, first)
 }
 
-/// So many times between words tell how long a lease lasts.
-const ENOUGH_WORDS: usize = 4;
+/// Where the addresses lie whose leases have no end that is said, and of which alone too little is heard to tell how long they last.
+pub(super) fn unsure(rows: &[LeaseRow]) -> BTreeSet<Pool> {
+    let mut by_address: BTreeMap<IpAddr, Vec<&LeaseRow>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| is_without_end(row)) {
+        by_address.entry(row.ip).or_default().push(row);
+    }
+    by_address
+        .into_values()
+        .filter(|rows| usual_pause(rows.iter().copied()).is_none())
+        .flat_map(|rows| rows.into_iter().map(pool))
+        .collect()
+}
+
+/// How long a lease lasts whose end the source does not say: clients renew when half of it is over (RFC 2131, 4.4.5). Where too
+/// little is heard to tell, the longest that is believed.
+fn unsaid(pause: Option<i64>, settings: &AttributeSettings) -> i64 {
+    let longest = settings.lease_without_expiry_us;
+    pause.map_or(longest, |pause| pause.saturating_mul(2).min(longest))
+}
+
+/// The pause that comes most often between two words of one card on an address, in whole minutes. Renewals come on the minute, a
+/// second early or late; a client that went and came back does so at any time, and must not make leases look longer than they are.
+fn usual_pause<'a>(rows: impl Iterator<Item = &'a LeaseRow>) -> Option<i64> {
+    let mut before: Option<&LeaseRow> = None;
+    let (mut often, mut all): (BTreeMap<i64, usize>, usize) = (BTreeMap::new(), 0);
+    for row in rows {
+        let of_same = before.replace(row).filter(|before| before.mac == row.mac);
+        let pause = of_same.map_or(0, |before| row.time.micros_since(before.time));
+        if pause >= SHORTEST_PAUSE_US {
+            *often
+                .entry((pause + MINUTE_US / 2) / MINUTE_US)
+                .or_default() += 1;
+            all += 1;
+        }
+    }
+    // Of equals the shortest: to believe less names fewer.
+    let usual = often.into_iter().rev().max_by_key(|(_, times)| *times);
+    // A timetable has its pauses, too: of one address alone they must be most.
+    let usual = usual.filter(|(_, times)| *times >= ENOUGH_PAUSES && *times * 2 > all);
+    usual.map(|(minutes, _)| minutes * MINUTE_US)
+}
+
+/// So many equal pauses tell how long a lease lasts.
+pub(super) const ENOUGH_PAUSES: usize = 3;
+
+/// No server gives leases so short that they are renewed sooner.
+pub(super) const SHORTEST_PAUSE_US: i64 = 5 * MINUTE_US;
+
+const MINUTE_US: i64 = 60_000_000;
+
+fn is_without_end(row: &LeaseRow) -> bool {
+    begins(row.event) && row.expires.is_none()
+}
 
 fn begins(event: LeaseEvent) -> bool {
     matches!(event, LeaseEvent::Assign | LeaseEvent::Renew)

@@ -1,6 +1,6 @@
 //! Loads facts from the store: the one part of attribution that asks anybody anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use crate::record::{
 };
 use crate::store::{Params, Sql, Store, StoreError};
 
+use super::leases::{self, Pool};
 use super::rows::place;
 use super::{
     AccountRow, AttributeSettings, DarkRow, DeviceRow, FactRows, Facts, LeaseRow, NetworkRow,
@@ -37,6 +38,10 @@ const NETWORKS: Sql = Sql::embedded(
     "attribute/facts_networks",
     include_str!("../../queries/attribute/facts_networks.sql"),
 );
+const LEASE_LENGTHS: Sql = Sql::embedded(
+    "attribute/facts_lease_lengths",
+    include_str!("../../queries/attribute/facts_lease_lengths.sql"),
+);
 const DEVICES: Sql = Sql::embedded(
     "attribute/facts_devices",
     include_str!("../../queries/attribute/facts_devices.sql"),
@@ -50,7 +55,16 @@ const ACCOUNTS: Sql = Sql::embedded(
 const MOST_NAMED: usize = 500;
 
 /// The statements by which facts are loaded, for those who print their method.
-pub const STATEMENTS: &[Sql] = &[SIGN_INS, LEASES, DARK, SERVERS, NETWORKS, DEVICES, ACCOUNTS];
+pub const STATEMENTS: &[Sql] = &[
+    SIGN_INS,
+    LEASES,
+    LEASE_LENGTHS,
+    DARK,
+    SERVERS,
+    NETWORKS,
+    DEVICES,
+    ACCOUNTS,
+];
 
 /// Facts can not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +101,7 @@ impl Facts {
             .number("all", u8::from(all))
             .ips("ips", addresses.iter().copied().filter(|_| !all));
         let leases: Vec<LeaseRow> = gather(store.rows::<StoredLease>(LEASES, &window)?)?;
+        let lease_pauses = lease_pauses(store, &leases, &window)?;
         let cards: BTreeSet<String> = leases
             .iter()
             .filter(|_| !all)
@@ -109,6 +124,7 @@ impl Facts {
         let rows = FactRows {
             sign_ins: gather(store.rows::<StoredSignIn>(SIGN_INS, &window)?)?,
             leases,
+            lease_pauses,
             dark: gather(store.rows::<StoredDark>(DARK, &window)?)?,
             devices: gather(store.rows::<StoredDevice>(DEVICES, &window)?)?,
             networks: gather(store.rows::<StoredNetwork>(NETWORKS, &Params::new())?)?,
@@ -118,6 +134,34 @@ impl Facts {
         };
         Ok(Facts::new(rows, settings))
     }
+}
+
+/// How often cards speak to the servers of leases that do not say how long they last; asked only where these addresses' own words do not tell.
+fn lease_pauses(
+    store: &Store,
+    rows: &[LeaseRow],
+    window: &Params,
+) -> Result<BTreeMap<Pool, i64>, AttributeError> {
+    let unsure = leases::unsure(rows);
+    if unsure.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let asked = window
+        .clone()
+        .number("enough", u32::try_from(leases::ENOUGH_PAUSES).unwrap_or(3))
+        .number("shortest", leases::SHORTEST_PAUSE_US)
+        .ips("pools", unsure.iter().map(|(_, first)| *first));
+    let stored = store.rows::<StoredPause>(LEASE_LENGTHS, &asked)?;
+    let bad = |column| AttributeError::Row {
+        table: "leases",
+        column,
+    };
+    let pauses = stored.into_iter().map(|row| {
+        let source = SourceId::parse(&row.source).ok_or(bad("source_id"))?;
+        let pool = address(&row.pool).flatten().ok_or(bad("ip"))?;
+        Ok(((source, pool), row.usual))
+    });
+    pauses.collect()
 }
 
 /// Turns stored rows into ours; a row that is not ours stops the work, since a name would rest on it.
@@ -147,6 +191,13 @@ impl TryFrom<StoredDark> for DarkRow {
             to: Timestamp::from_micros(row.ended),
         })
     }
+}
+
+#[derive(Deserialize)]
+struct StoredPause {
+    source: String,
+    pool: String,
+    usual: i64,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! What attribution reads: rows of sign-ins, leases and registers, with the places they came from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -158,6 +158,8 @@ pub struct FactRows {
     pub sign_ins: Vec<SignInRow>,
     /// Leases of these addresses.
     pub leases: Vec<LeaseRow>,
+    /// What lies between most words of one card, by source and the addresses beside one, where the end of leases is not said.
+    pub lease_pauses: BTreeMap<(SourceId, IpAddr), i64>,
     /// When the sources of leases were not to be read.
     pub dark: Vec<DarkRow>,
     /// Devices with these cards.

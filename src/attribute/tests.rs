@@ -149,6 +149,49 @@ fn a_re_used_lease_names_the_new_device_from_its_first_moment_on() {
 }
 
 #[test]
+fn how_long_an_unsaid_lease_lasts_is_learnt_from_renewals_and_not_from_comings() {
+    // Three renewals after thirty minutes; then the device was away for eighty.
+    let known = "08:00:00 assign m1 10.1.0.5
+         08:30:00 renew m1 10.1.0.5
+         09:00:01 renew m1 10.1.0.5
+         09:30:00 renew m1 10.1.0.5
+         10:50:00 assign m1 10.1.0.5";
+    check(
+        known,
+        "10.1.0.5 10:29:00 attributed A lease
+         10.1.0.5 10:31:00 not_attributable
+         10.1.0.5 11:49:00 attributed A lease
+         10.1.0.5 11:51:00 not_attributable",
+    );
+    // A lesson's pauses are no renewals where they are not most.
+    check(
+        "08:00:00 assign m1 10.1.0.5
+         08:50:00 assign m1 10.1.0.5
+         09:40:00 assign m1 10.1.0.5
+         10:30:00 assign m1 10.1.0.5
+         10:36:00 assign m1 10.1.0.5
+         10:43:00 assign m1 10.1.0.5
+         10:51:00 assign m1 10.1.0.5",
+        "10.1.0.5 18:00:00 attributed A lease",
+    );
+}
+
+#[test]
+fn an_address_that_tells_too_little_takes_the_length_of_leases_from_those_beside_it() {
+    let ask = |pool: &str, at: &str| {
+        let mut rows = rows("09:00:00 assign m1 10.1.0.5");
+        let place = (SourceId([1; 16]), pool.parse().unwrap());
+        rows.lease_pauses.insert(place, 30 * 60_000_000);
+        let facts = Facts::new(rows, AttributeSettings::default());
+        let ip = "10.1.0.5".parse().unwrap();
+        facts.who(ip, self::at(at), None).verdict
+    };
+    assert_eq!(ask("10.1.0.0", "09:59:00"), Verdict::Attributed);
+    assert_eq!(ask("10.1.0.0", "10:01:00"), Verdict::NotAttributable);
+    assert_eq!(ask("10.1.1.0", "10:01:00"), Verdict::Attributed);
+}
+
+#[test]
 fn a_lease_that_was_given_back_names_nobody() {
     check(
         "09:00:00 assign m1 10.1.0.5

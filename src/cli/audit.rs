@@ -61,21 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         establishment: args.establishment.clone(),
         rules: args.rules.clone(),
     };
-    let mut settings = DetectSettings::new(zone(context)?, attribution(context));
-    let known = &context.config.detect;
-    settings.known_vpn_peers = peers(
-        "known_vpn_peers",
-        &known.known_vpn_peers,
-        &args.known_vpn_peer,
-    )?;
-    settings.known_backup_peers = peers(
-        "known_backup_peers",
-        &known.known_backup_peers,
-        &args.known_backup_peer,
-    )?;
-    settings.known_resolvers = peers("known_resolvers", &known.known_resolvers, &[])?;
-    settings.known_proxies = peers("known_proxies", &known.known_proxies, &[])?;
-    settings.known_support_peers = peers("known_support_peers", &known.known_support_peers, &[])?;
+    let settings = settings(context, &args.known_vpn_peer, &args.known_backup_peer)?;
     known_rules(&args.rules)?;
     let store = context.store()?;
     known_establishment(&store, args.establishment.as_deref())?;
@@ -104,6 +90,26 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     } else {
         Exit::Found
     })
+}
+
+/// What rules must know, by the configuration and what was named beside it.
+pub(super) fn settings(
+    context: &Context,
+    vpn_peers: &[Network],
+    backup_peers: &[Network],
+) -> anyhow::Result<DetectSettings> {
+    let mut settings = DetectSettings::new(zone(context)?, attribution(context));
+    let known = &context.config.detect;
+    settings.known_vpn_peers = peers("known_vpn_peers", &known.known_vpn_peers, vpn_peers)?;
+    settings.known_backup_peers = peers(
+        "known_backup_peers",
+        &known.known_backup_peers,
+        backup_peers,
+    )?;
+    settings.known_resolvers = peers("known_resolvers", &known.known_resolvers, &[])?;
+    settings.known_proxies = peers("known_proxies", &known.known_proxies, &[])?;
+    settings.known_support_peers = peers("known_support_peers", &known.known_support_peers, &[])?;
+    Ok(settings)
 }
 
 /// The networks of the configuration and of the command line together.

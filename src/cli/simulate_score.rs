@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::attribute::{Answer, Facts};
 use crate::clock;
 use crate::config::{self, Flags};
-use crate::detect::{Asked, DetectSettings, audit};
+use crate::detect::{Asked, audit};
 use crate::record::{
     AccountText, AccountToken, Timestamp, Tokens, Verdict, from_store_ip, to_store_ip,
 };
@@ -24,7 +24,7 @@ use crate::store::{Params, Sql, Store};
 
 use super::context::{Context, Exit};
 use super::simulate::ScoreArgs;
-use super::who::{attribution, zone};
+use super::who::attribution;
 
 const SOURCES: Sql = Sql::embedded(
     "simulate/sources",
@@ -208,20 +208,25 @@ fn fill(dir: &Path, context: &Context) -> anyhow::Result<()> {
         let file = text(dir.join("registers").join(format!("{kind}.csv")));
         super::run_words(context, &["register", kind, "import", &file])?;
     }
-    let list = text(dir.join("lists/gambling.txt"));
-    super::run_words(
-        context,
-        &[
+    // A list is called by its category.
+    let mut lists: Vec<PathBuf> = fs::read_dir(dir.join("lists"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    lists.sort();
+    for list in lists {
+        let name = list.file_stem().unwrap_or_default().to_string_lossy();
+        let words = [
             "lists",
             "add",
-            "gambling",
+            &name,
             "--kind",
             "plain",
             "--category",
-            "gambling",
-            &list,
-        ],
-    )?;
+            &name,
+            &text(list.clone()),
+        ];
+        super::run_words(context, &words)?;
+    }
     let reference = last_moment(dir)?;
     for (folder, command) in [
         (
@@ -457,7 +462,7 @@ impl Scoring<'_> {
             establishment: None,
             rules: Vec::new(),
         };
-        let settings = DetectSettings::new(zone(self.context)?, attribution(self.context));
+        let settings = super::audit::settings(self.context, &[], &[])?;
         let found = audit(self.store, &asked, clock::now(), &settings)?;
         let mut is_of_a_story = vec![false; found.findings.len()];
         for story in &stories {

@@ -96,8 +96,7 @@ impl Establishment {
             begins += random.wait(mean);
         }
         for story in self.stories.iter().filter(|story| story.stay == place) {
-            for (at, request) in story
-                .requests()
+            for (at, request) in (story.script.requests)(story)
                 .into_iter()
                 .filter(|(at, _)| from <= *at && *at < to)
             {

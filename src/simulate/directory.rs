@@ -98,6 +98,14 @@ impl Controller {
         self.event(traces, 4634, at + lasts, account, &logoff);
     }
 
+    /// A request for a ticket with a wrong password (4771): nobody has signed in by it.
+    pub(super) fn refusal(&self, traces: &mut Traces, at: i64, account: &str, ip: Ipv4Addr) {
+        let more = format!(
+            "<Data Name='Status'>0x18</Data><Data Name='PreAuthType'>2</Data><Data Name='IpAddress'>::ffff:{ip}</Data><Data Name='IpPort'>50125</Data>"
+        );
+        self.event(traces, 4771, at, account, &more);
+    }
+
     fn ticket(&self, traces: &mut Traces, id: u32, at: i64, account: &str, ip: Ipv4Addr) -> i64 {
         let named = match id {
             4769 => format!("{account}@{}", self.domain()),

@@ -236,6 +236,7 @@ impl Making<'_> {
             stories: Vec::new(),
         };
         establishment.stories = establishment.plant();
+        establishment.fail_sign_ins();
         establishment
     }
 }

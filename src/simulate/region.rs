@@ -7,6 +7,7 @@ use crate::record::calendar::{Zone, add_days};
 use super::Establishment;
 use super::clocks::UNCERTAINTY_MS;
 use super::random::Random;
+use super::stories::{KNOWN_PROXY, KNOWN_RESOLVER, KNOWN_SUPPORT, LISTS};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -79,7 +80,10 @@ impl Region {
             file: file.to_owned(),
             bytes: text.as_bytes().to_vec(),
         };
-        vec![
+        let lists = LISTS
+            .iter()
+            .map(|(name, text)| piece(&format!("lists/{name}.txt"), text));
+        let mut pieces = vec![
             piece("invigil.toml", &self.configuration()),
             piece(
                 "registers/establishments.csv",
@@ -101,10 +105,11 @@ impl Region {
                 "registers/devices.csv",
                 "mac,owner,shared,establishment,description,valid_from,valid_to\n",
             ),
-            piece("lists/gambling.txt", super::stories::GAMBLING),
             piece("truth/events.jsonl", ""),
             piece("truth/stories.jsonl", ""),
-        ]
+        ];
+        pieces.extend(lists);
+        pieces
     }
 
     pub(super) fn random(&self, name: &[u64]) -> Random {
@@ -114,7 +119,7 @@ impl Region {
     /// The configuration; the establishments add what is known of their sources.
     fn configuration(&self) -> String {
         format!(
-            "# Made by `invigil simulate make --seed {}`.\n[provider]\nname = \"Invented Region Broadband\"\nledger_origin = \"simulated.example/ledger\"\n\n[time]\nzone = \"Europe/London\"\nclock_uncertainty_ms = {UNCERTAINTY_MS}\n",
+            "# Made by `invigil simulate make --seed {}`.\n[provider]\nname = \"Invented Region Broadband\"\nledger_origin = \"simulated.example/ledger\"\n\n[time]\nzone = \"Europe/London\"\nclock_uncertainty_ms = {UNCERTAINTY_MS}\n\n[detect]\nknown_resolvers = [\"{KNOWN_RESOLVER}\"]\nknown_proxies = [\"{KNOWN_PROXY}\"]\nknown_support_peers = [\"{KNOWN_SUPPORT}\"]\n",
             self.plan.seed
         )
     }

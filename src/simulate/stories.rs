@@ -1,35 +1,113 @@
 //! Planted stories: what a rule must find, and an innocent twin that looks like it and must not be found.
+//!
+//! A story is one file below and its line in [`SCRIPTS`]. No story is cut to the windows in which its rule counts: it begins when somebody
+//! happens to be there, and is told with so much that the rule must find it however it lies.
 
-use super::web::Request;
+mod beaconing;
+mod bulk_upload;
+mod bypass_after_block;
+mod category_hit;
+mod clear_text_secrets;
+mod denial_of_service_source;
+mod dns_tunnel;
+mod encrypted_dns;
+mod flow_storm;
+mod foreign_resolver;
+mod hidden_server_name;
+mod malware_contact;
+mod open_proxy;
+mod password_guessing;
+mod peer_to_peer;
+mod remote_control_tunnel;
+mod scanning;
+mod sustained_high_volume;
+mod tor_use;
+mod unknown_encrypted_bulk;
+mod vpn_tunnel;
+mod web_proxy;
+
 use std::net::Ipv4Addr;
 
-/// The list that the stories meet.
-pub(super) const GAMBLING: &str =
-    "# Invented. One domain a line.\npoker-lounge.example\nlucky-slots.example\nbet-now.example\n";
+use super::random::Random;
+use super::web::Request;
+use super::wire::Wire;
 
-/// What a story is to be found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
-    CategoryHit,
-    VpnTunnel,
-    SustainedHighVolume,
+/// Every story that can be told.
+pub(super) static SCRIPTS: &[&Script] = &[
+    &category_hit::SCRIPT,
+    &vpn_tunnel::SCRIPT,
+    &sustained_high_volume::SCRIPT,
+    &beaconing::SCRIPT,
+    &bulk_upload::SCRIPT,
+    &bypass_after_block::SCRIPT,
+    &clear_text_secrets::SCRIPT,
+    &denial_of_service_source::SCRIPT,
+    &dns_tunnel::SCRIPT,
+    &encrypted_dns::SCRIPT,
+    &flow_storm::SCRIPT,
+    &foreign_resolver::SCRIPT,
+    &hidden_server_name::SCRIPT,
+    &malware_contact::SCRIPT,
+    &open_proxy::SCRIPT,
+    &password_guessing::SCRIPT,
+    &peer_to_peer::SCRIPT,
+    &remote_control_tunnel::SCRIPT,
+    &scanning::SCRIPT,
+    &tor_use::SCRIPT,
+    &unknown_encrypted_bulk::SCRIPT,
+    &web_proxy::SCRIPT,
+];
+
+/// How a story goes, and its twin.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// The rule that must find it.
+    pub(super) rule: &'static str,
+    /// Rules that find the same, rightly.
+    pub(super) also: &'static [&'static str],
+    /// Where it can take place.
+    pub(super) place: Place,
+    /// How long it takes at least, and its twin, in milliseconds.
+    pub(super) least: [i64; 2],
+    /// Whether it ends then, or goes on while the person is there.
+    pub(super) is_short: bool,
+    /// What is asked of the proxy, and when.
+    pub(super) requests: fn(&Story) -> Vec<(i64, Request)>,
+    /// What passes the mirror port; the address is the person's.
+    pub(super) packets: fn(&Story, Ipv4Addr, &mut Random, &mut Wire),
+    /// Sign-ins that fail: when, and for which account.
+    pub(super) failures: fn(&Story) -> Vec<(i64, String)>,
 }
 
-impl Rule {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Rule::CategoryHit => "category_hit",
-            Rule::VpnTunnel => "vpn_tunnel",
-            Rule::SustainedHighVolume => "sustained_high_volume",
-        }
-    }
+/// Where a story can take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Anywhere,
+    /// Lines of schools are too wide for one user to fill with what a capture of this size holds.
+    Residential,
+    /// Where there is a directory, and where a large capture does not stand in each establishment.
+    Secondary,
+}
+
+impl Script {
+    /// A story that is told by nothing yet; each says by what it is.
+    const PLAIN: Script = Script {
+        rule: "",
+        also: &[],
+        place: Place::Anywhere,
+        least: [0, 0],
+        is_short: false,
+        requests: |_| Vec::new(),
+        packets: |_, _, _, _| {},
+        failures: |_| Vec::new(),
+    };
 }
 
 /// A story.
 #[derive(Clone, Debug)]
 pub(super) struct Story {
     pub(super) id: String,
-    pub(super) rule: Rule,
+    pub(super) script: &'static Script,
     pub(super) twin: bool,
     /// The stay in which it happens.
     pub(super) stay: usize,
@@ -39,36 +117,39 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// What is asked of the proxy, and when.
-    pub(super) fn requests(&self) -> Vec<(i64, Request)> {
-        if self.rule != Rule::CategoryHit {
-            return Vec::new();
-        }
-        let server = Ipv4Addr::new(192, 0, 2, 77);
-        let page = |number: i64, status| Request {
-            elapsed: 120,
-            status,
-            size: 9000 + number,
-            method: "GET",
-            url: format!("http://lucky-slots.example/play/{number}"),
-            media: "text/html",
-            server,
-        };
-        if self.twin {
-            // Two pictures of an advertisement within other pages.
-            let part = |number: i64| Request {
-                url: format!("http://bet-now.example/banner{number}.png"),
-                media: "image/png",
-                ..page(number, 200)
-            };
-            return vec![(self.from + 1000, part(1)), (self.from + 200_000, part(2))];
-        }
-        let step = (self.to - self.from) / 14;
-        (0..12)
-            .map(|number| {
-                let status = if number == 3 { 403 } else { 200 };
-                (self.from + 1000 + number * step, page(number, status))
-            })
-            .collect()
+    /// So many moments, evenly from its beginning to its end.
+    fn moments(&self, number: i64) -> impl Iterator<Item = i64> + use<> {
+        let (from, step) = (self.from, (self.to - self.from) / number.max(1));
+        (0..number).map(move |at| from + at * step)
+    }
+
+    /// One number for the story, another for its twin.
+    fn of<T>(&self, story: T, twin: T) -> T {
+        if self.twin { twin } else { story }
+    }
+}
+
+/// The lists that the stories meet: name, which is the category, too, and content.
+pub(super) const LISTS: &[(&str, &str)] = &[
+    ("gambling", category_hit::LIST),
+    ("malware", malware_contact::LIST),
+    ("proxy", web_proxy::LIST),
+];
+
+/// Far ends that are known and in order, as the operator has them in the configuration.
+pub(super) const KNOWN_RESOLVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 53);
+pub(super) const KNOWN_PROXY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+pub(super) const KNOWN_SUPPORT: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 40);
+
+/// A page that is fetched in clear.
+fn page(host: &str, path: &str, media: &'static str, status: u16) -> Request {
+    Request {
+        elapsed: 120,
+        status,
+        size: 9000,
+        method: "GET",
+        url: format!("http://{host}/{path}"),
+        media,
+        server: Ipv4Addr::new(192, 0, 2, 77),
     }
 }

@@ -52,7 +52,7 @@ fn a_region_is_made_to_the_same_bytes_as_ever() {
         .collect();
     assert_eq!(
         digest,
-        "b3b623a2d5460b987a041cb5b1801a7edf7bb50ee5406073e255900e402b82f7"
+        "54194cf536a0ac043a55e1bd4479b64002c4cd6c3f56acdf5054f04cb2b1c2d8"
     );
 }
 

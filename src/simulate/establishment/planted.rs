@@ -1,69 +1,86 @@
 //! The stories of an establishment: planted in stays in which it can be known who it was.
 
+use std::collections::BTreeSet;
+
 use super::super::clocks::MINUTE;
-use super::super::stays::Proxy;
-use super::super::stories::{Rule, Story};
+use super::super::stays::{Proxy, Stay};
+use super::super::stories::{Place, SCRIPTS, Script, Story};
 use super::super::truth::{self, Core};
 use super::{Establishment, Kind};
 
 impl Establishment {
-    /// Plants a story and its twin in stays in which it can be known who it was.
+    /// Plants each story and its twin in stays in which it can be known who it was, each of another person; which come first turns
+    /// with the establishments, so that where there are few people all are told somewhere.
     pub(super) fn plant(&self) -> Vec<Story> {
-        let known = self.stays.iter().enumerate().filter(|(_, stay)| {
-            let moments = [1, 2, 3, 4, 5].map(|part| stay.from + (stay.to - stay.from) * part / 6);
-            stay.to - stay.from > 25 * MINUTE
-                && stay.proxy == Proxy::Transparent
-                && moments.iter().all(|moment| {
-                    matches!(truth::at(self.turns.get(&stay.ip), *moment), (Core::Attributed(who, _), false) if Some(who) == stay.person)
-                })
-        });
-        let mut wanted = vec![
-            (Rule::CategoryHit, false),
-            (Rule::CategoryHit, true),
-            (Rule::VpnTunnel, false),
-            (Rule::VpnTunnel, true),
-        ];
-        if self.kind == Kind::Residential {
-            // Lines of schools are too wide for one user to fill with what a capture of this size holds.
-            wanted.extend([
-                (Rule::SustainedHighVolume, false),
-                (Rule::SustainedHighVolume, true),
-            ]);
-        }
-        wanted.reverse();
+        let mut wanted: Vec<(&'static Script, bool)> = SCRIPTS
+            .iter()
+            .filter(|script| self.has_place(script.place))
+            .flat_map(|script| [(*script, false), (*script, true)])
+            .collect();
+        let pairs = wanted.len() / 2;
+        let turned = usize::try_from(self.index).unwrap_or(0) * 7 % pairs.max(1);
+        wanted.rotate_left(turned * 2);
+        let mut told: BTreeSet<&str> = BTreeSet::new();
         let mut stories: Vec<Story> = Vec::new();
-        for (number, stay) in known {
-            let Some(&(rule, twin)) = wanted.last() else {
-                break;
-            };
-            let Some(person) = stay.person.and_then(|person| self.people.get(person)) else {
+        for (number, stay) in self.stays.iter().enumerate() {
+            let person = stay.person.and_then(|person| self.people.get(person));
+            let Some(person) = person.filter(|person| !told.contains(person.account.as_str()))
+            else {
                 continue;
             };
-            let sixth = (stay.to - stay.from) / 6;
-            let (from, to) = match (rule, twin) {
-                (Rule::SustainedHighVolume, false) => {
-                    (stay.from + sixth, stay.from + sixth + 30 * MINUTE)
-                }
-                // A burst, such as an update.
-                (Rule::SustainedHighVolume, true) => {
-                    (stay.from + sixth, stay.from + sixth + 4 * MINUTE)
-                }
-                _ => (stay.from + sixth, stay.to - sixth),
+            let margin = ((stay.to - stay.from) / 6).min(8 * MINUTE);
+            let (from, until) = (stay.from + margin, stay.to - margin);
+            let least = |(script, twin): &(&Script, bool)| {
+                let [story, of_twin] = script.least;
+                if *twin { of_twin } else { story }
             };
-            if stories.iter().any(|story| story.account == person.account) || to > stay.to - sixth {
+            // What has room in few places first, then the longest that fits, and of equals the first.
+            let fits = wanted.iter().enumerate().rev();
+            let fits = fits.filter(|(_, one)| from + least(one) <= until);
+            let Some((place, _)) =
+                fits.max_by_key(|(_, one)| (one.0.place != Place::Anywhere, least(one)))
+            else {
+                continue;
+            };
+            if !self.is_known(stay) {
                 continue;
             }
-            wanted.pop();
+            let (script, twin) = wanted.remove(place);
+            let lasts = least(&(script, twin));
+            let is_short = script.is_short || twin && script.least != [0, 0];
+            told.insert(&person.account);
             stories.push(Story {
                 id: format!("{}-{}", self.name, stories.len()),
-                rule,
+                script,
                 twin,
                 stay: number,
                 from,
-                to,
+                to: if is_short { from + lasts } else { until },
                 account: person.account.clone(),
             });
+            if wanted.is_empty() {
+                break;
+            }
         }
         stories
+    }
+
+    fn has_place(&self, place: Place) -> bool {
+        match place {
+            Place::Anywhere => true,
+            Place::Residential => self.kind == Kind::Residential,
+            Place::Secondary => self.kind == Kind::Secondary,
+        }
+    }
+
+    /// Whether it can be known all along who it was.
+    fn is_known(&self, stay: &Stay) -> bool {
+        let moments = (1..24).map(|part| stay.from + (stay.to - stay.from) * part / 24);
+        let known = |moment| {
+            let (core, clocks) = truth::at(self.turns.get(&stay.ip), moment);
+            !clocks && matches!(core, Core::Attributed(who, _) if Some(who) == stay.person)
+        };
+        stay.to - stay.from > 25 * MINUTE && stay.proxy == Proxy::Transparent && { moments }
+            .all(known)
     }
 }

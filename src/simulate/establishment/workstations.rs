@@ -8,7 +8,7 @@ use super::super::directory::{Controller, Sitting};
 use super::super::leases::DeviceLine;
 use super::super::people::{Card, Role};
 use super::super::stays::{Proxy, Stay};
-use super::{LESSONS, Making};
+use super::{Establishment, LESSONS, Making};
 
 /// A place at a workstation, and a time there.
 #[derive(Clone, Copy)]
@@ -17,6 +17,32 @@ struct Seat<'a> {
     ip: Ipv4Addr,
     from: i64,
     to: i64,
+}
+
+impl Establishment {
+    /// Writes down what the directory refused in the stories that are told by it.
+    pub(super) fn fail_sign_ins(&mut self) {
+        let Some(controller) = self.controller() else {
+            return;
+        };
+        for story in &self.stories {
+            let Some(stay) = self.stays.get(story.stay) else {
+                continue;
+            };
+            for (at, account) in (story.script.failures)(story) {
+                controller.refusal(&mut self.traces, at, &account, stay.ip);
+            }
+        }
+    }
+
+    fn controller(&self) -> Option<Controller> {
+        let file = format!("logs/security-{}.xml", self.name);
+        let source = self.sources.iter().find(|source| source.file == file)?;
+        Some(Controller {
+            source: source.clone(),
+            establishment: self.name.clone(),
+        })
+    }
 }
 
 impl Making<'_> {

@@ -1,9 +1,8 @@
 //! What an establishment writes besides its traffic: registers, the logs of who was where, the lines of its configuration, the stories.
 
-use std::net::Ipv4Addr;
-
 use super::super::stories::Story;
-use super::super::{Piece, Region, clocks, wire};
+use super::super::wire::Wire;
+use super::super::{Piece, Region, clocks};
 use super::{Establishment, Kind};
 
 impl Establishment {
@@ -106,19 +105,18 @@ impl Establishment {
                 })
                 .collect(),
         );
-        add("truth/stories.jsonl", self.stories.iter().map(|story| {
-            format!(
-                "{{\"id\":\"{}\",\"rule\":\"{}\",\"twin\":{},\"establishment\":\"{name}\",\"from\":\"{}\",\"to\":\"{}\",\"account\":\"{}\"}}\n",
-                story.id, story.rule.as_str(), story.twin, clocks::moment(story.from), clocks::moment(story.to), story.account
-            )
-        }).collect());
-        let told: Vec<(&Story, Ipv4Addr)> = self
-            .stories
-            .iter()
-            .filter_map(|story| Some((story, self.stays.get(story.stay)?.ip)))
-            .collect();
+        add(
+            "truth/stories.jsonl",
+            self.stories.iter().map(|story| self.told(story)).collect(),
+        );
         let mut random = region.random(&[u64::from(self.index), 4]);
-        let bytes = wire::capture(&mut random, &told);
+        let mut wire = Wire::default();
+        for story in &self.stories {
+            if let Some(stay) = self.stays.get(story.stay) {
+                (story.script.packets)(story, stay.ip, &mut random, &mut wire);
+            }
+        }
+        let bytes = wire.file();
         if !bytes.is_empty() {
             pieces.push(Piece {
                 file: format!("captures/{name}.pcap"),
@@ -126,5 +124,23 @@ impl Establishment {
             });
         }
         pieces
+    }
+
+    /// The lines of `truth/stories.jsonl`: one for each rule that must find it, and of a twin the one that must not.
+    fn told(&self, story: &Story) -> String {
+        let others = if story.twin { &[] } else { story.script.also };
+        let rules = std::iter::once(&story.script.rule).chain(others);
+        let line = |rule| {
+            format!(
+                "{{\"id\":\"{}\",\"rule\":\"{rule}\",\"twin\":{},\"establishment\":\"{}\",\"from\":\"{}\",\"to\":\"{}\",\"account\":\"{}\"}}\n",
+                story.id,
+                story.twin,
+                self.name,
+                clocks::moment(story.from),
+                clocks::moment(story.to),
+                story.account
+            )
+        };
+        rules.map(line).collect()
     }
 }
