@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes a region for each seed, scores it by the ordinary commands, and prints the tables of src/simulate/SCORES.md.
 
-usage: simulate_scores.py INVIGIL SEED... [-- OPTIONS OF `simulate make`]
-Leaves with 1 if a wrong name was given.
+usage: simulate_scores.py [--rules] INVIGIL SEED... [-- OPTIONS OF `simulate make`]
+With --rules it prints the table of fixtures/detect/SCORES.md alone. Leaves with 1 if a wrong name was given.
 """
 import collections
 import json
@@ -28,6 +28,19 @@ def table(heading, rows):
     print()
 
 
+def share(part, of):
+    return f"{part / of:.3f}" if of else "-"
+
+
+def rules(scores):
+    """Of what was planted how much was found; of what was found how much was planted; how many twins were taken for their story."""
+    rows = []
+    for name, n in sums(scores, "rules"):
+        recall, precision = share(n["found"], n["planted"]), share(n["found"], n["found"] + n["false"])
+        rows.append([f"`{name}`", n["planted"], n["found"], n["false"], recall, precision, n["twins"], n["twins_raised"]])
+    table(["rule", "planted", "found", "false", "recall", "precision", "twins", "twins raised"], rows)
+
+
 def sums(scores, part):
     total = collections.defaultdict(lambda: collections.Counter())
     for score in scores.values():
@@ -36,17 +49,22 @@ def sums(scores, part):
     return sorted(total.items())
 
 
-NAMES = {"by_basis": "basis", "by_trouble": "trouble", "rules": "rule"}
+NAMES = {"by_basis": "basis", "by_trouble": "trouble"}
 
 
 def main():
     arguments, options = sys.argv[1:], []
+    only_rules = "--rules" in arguments
+    arguments = [argument for argument in arguments if argument != "--rules"]
     if "--" in arguments:
         at = arguments.index("--")
         arguments, options = arguments[:at], arguments[at + 1:]
     invigil, seeds = arguments[0], arguments[1:]
     with tempfile.TemporaryDirectory() as folder:
         scores = {seed: scored(invigil, seed, options, folder) for seed in seeds}
+    if only_rules:
+        rules(scores)
+        return 1 if any(score["wrong_names"] for score in scores.values()) else 0
     keys = [key for key, value in next(iter(scores.values())).items() if isinstance(value, int)]
     table(["seed", *keys], [[seed, *[score[key] for key in keys]] for seed, score in scores.items()])
     for part in NAMES:

@@ -74,7 +74,7 @@ impl Establishment {
         };
         let name = format!("e{index:03}");
         let mut random = region.random(&[u64::from(index), 1]);
-        let (since, lasts) = span(region);
+        let (since, lasts) = region.span();
         let mut clock = |off| Clock::of(&mut random, since, lasts, off);
         let proxy = clock(index % 4 == 3);
         let dhcp = Source {
@@ -142,21 +142,8 @@ impl Establishment {
     }
 }
 
-/// When the days begin, and how long they last.
-fn span(region: &Region) -> (i64, i64) {
-    let first = region
-        .days
-        .first()
-        .map_or(0, |day| at(&region.zone, *day, 0));
-    let last = region
-        .days
-        .last()
-        .map_or(first, |day| region.zone.end_of_day(*day).micros() / 1000);
-    (first, last - first)
-}
-
 fn accounting(making: &mut Making<'_>, name: &str, source: Source, late: Source) -> Accounting {
-    let (since, lasts) = span(making.region);
+    let (since, lasts) = making.region.span();
     let random = &mut making.random;
     let begins = since + random.below(lasts.max(1));
     Accounting {
@@ -190,6 +177,7 @@ impl Making<'_> {
 
     fn finish(self, name: String, kind: Kind, sources: Vec<Source>, proxy: Clock) -> Establishment {
         let Making {
+            region,
             index,
             people,
             register,
@@ -235,7 +223,7 @@ impl Making<'_> {
             proxy,
             stories: Vec::new(),
         };
-        establishment.stories = establishment.plant();
+        establishment.stories = establishment.plant(region);
         establishment.fail_sign_ins();
         establishment
     }

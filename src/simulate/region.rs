@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::record::calendar::{Zone, add_days};
 
 use super::Establishment;
-use super::clocks::UNCERTAINTY_MS;
+use super::clocks::{UNCERTAINTY_MS, at};
 use super::random::Random;
 use super::stories::{KNOWN_PROXY, KNOWN_RESOLVER, KNOWN_SUPPORT, LISTS};
 
@@ -110,6 +110,13 @@ impl Region {
         ];
         pieces.extend(lists);
         pieces
+    }
+
+    /// When the days begin, and how long they last.
+    pub(super) fn span(&self) -> (i64, i64) {
+        let first = self.days.first().map_or(0, |day| at(&self.zone, *day, 0));
+        let end = |day: &Date| self.zone.end_of_day(*day).micros() / 1000;
+        (first, self.days.last().map_or(first, end) - first)
     }
 
     pub(super) fn random(&self, name: &[u64]) -> Random {

@@ -11,9 +11,12 @@ mod clear_text_secrets;
 mod denial_of_service_source;
 mod dns_tunnel;
 mod encrypted_dns;
+mod filter_coverage_gap;
 mod flow_storm;
 mod foreign_resolver;
 mod hidden_server_name;
+mod leaver_active;
+mod link_saturated;
 mod malware_contact;
 mod open_proxy;
 mod password_guessing;
@@ -44,9 +47,12 @@ pub(super) static SCRIPTS: &[&Script] = &[
     &denial_of_service_source::SCRIPT,
     &dns_tunnel::SCRIPT,
     &encrypted_dns::SCRIPT,
+    &filter_coverage_gap::SCRIPT,
     &flow_storm::SCRIPT,
     &foreign_resolver::SCRIPT,
     &hidden_server_name::SCRIPT,
+    &leaver_active::SCRIPT,
+    &link_saturated::SCRIPT,
     &malware_contact::SCRIPT,
     &open_proxy::SCRIPT,
     &password_guessing::SCRIPT,
@@ -71,6 +77,12 @@ pub(super) struct Script {
     pub(super) least: [i64; 2],
     /// Whether it ends then, or goes on while the person is there.
     pub(super) is_short: bool,
+    /// Whether it is told of the establishment, and names nobody.
+    pub(super) names_nobody: bool,
+    /// Whether it goes on on all days, since it is the account that is wrong and not what is done with it.
+    pub(super) is_always: bool,
+    /// Whether the register says that the person has left.
+    pub(super) has_left: bool,
     /// What is asked of the proxy, and when.
     pub(super) requests: fn(&Story) -> Vec<(i64, Request)>,
     /// What passes the mirror port; the address is the person's.
@@ -85,8 +97,14 @@ pub(super) enum Place {
     Anywhere,
     /// Lines of schools are too wide for one user to fill with what a capture of this size holds.
     Residential,
+    /// The same, between 08:00 and 16:00, and the story and its twin apart.
+    ResidentialByDay,
     /// Where there is a directory, and where a large capture does not stand in each establishment.
     Secondary,
+    /// Wherever people sign in.
+    SignIn,
+    /// The story in establishments of even numbers, its twin in the others.
+    Apart,
 }
 
 impl Script {
@@ -97,6 +115,9 @@ impl Script {
         place: Place::Anywhere,
         least: [0, 0],
         is_short: false,
+        names_nobody: false,
+        is_always: false,
+        has_left: false,
         requests: |_| Vec::new(),
         packets: |_, _, _, _| {},
         failures: |_| Vec::new(),

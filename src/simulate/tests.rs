@@ -52,7 +52,7 @@ fn a_region_is_made_to_the_same_bytes_as_ever() {
         .collect();
     assert_eq!(
         digest,
-        "54194cf536a0ac043a55e1bd4479b64002c4cd6c3f56acdf5054f04cb2b1c2d8"
+        "cf001e90b38d4351f7db695ab29d9dc7ac8f553060f04bb2742d216c28fba8f7"
     );
 }
 

@@ -2,24 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::super::clocks::MINUTE;
+use super::super::Region;
+use super::super::clocks::{HOUR, MINUTE, at};
 use super::super::stays::{Proxy, Stay};
 use super::super::stories::{Place, SCRIPTS, Script, Story};
-use super::super::truth::{self, Core};
+use super::super::truth::{self, Basis, Core};
 use super::{Establishment, Kind};
 
 impl Establishment {
     /// Plants each story and its twin in stays in which it can be known who it was, each of another person; which come first turns
     /// with the establishments, so that where there are few people all are told somewhere.
-    pub(super) fn plant(&self) -> Vec<Story> {
-        let mut wanted: Vec<(&'static Script, bool)> = SCRIPTS
-            .iter()
-            .filter(|script| self.has_place(script.place))
+    pub(super) fn plant(&self, region: &Region) -> Vec<Story> {
+        let turned = usize::try_from(self.index).unwrap_or(0) * 7 % SCRIPTS.len();
+        let scripts = SCRIPTS.iter().cycle().skip(turned).take(SCRIPTS.len());
+        let mut wanted: Vec<(&'static Script, bool)> = scripts
             .flat_map(|script| [(*script, false), (*script, true)])
+            .filter(|(script, twin)| self.has_place(script.place, *twin))
             .collect();
-        let pairs = wanted.len() / 2;
-        let turned = usize::try_from(self.index).unwrap_or(0) * 7 % pairs.max(1);
-        wanted.rotate_left(turned * 2);
         let mut told: BTreeSet<&str> = BTreeSet::new();
         let mut stories: Vec<Story> = Vec::new();
         for (number, stay) in self.stays.iter().enumerate() {
@@ -36,7 +35,10 @@ impl Establishment {
             };
             // What has room in few places first, then the longest that fits, and of equals the first.
             let fits = wanted.iter().enumerate().rev();
-            let fits = fits.filter(|(_, one)| from + least(one) <= until);
+            let fits = fits.filter(|(_, one)| {
+                let to = from + least(one);
+                to <= until && self.is_time(region, one.0.place, stay, from, to)
+            });
             let Some((place, _)) =
                 fits.max_by_key(|(_, one)| (one.0.place != Place::Anywhere, least(one)))
             else {
@@ -48,6 +50,11 @@ impl Establishment {
             let (script, twin) = wanted.remove(place);
             let lasts = least(&(script, twin));
             let is_short = script.is_short || twin && script.least != [0, 0];
+            let to = if is_short { from + lasts } else { until };
+            let (from, to) = match script.is_always {
+                true => (region.span().0, region.span().0 + region.span().1),
+                false => (from, to),
+            };
             told.insert(&person.account);
             stories.push(Story {
                 id: format!("{}-{}", self.name, stories.len()),
@@ -55,7 +62,7 @@ impl Establishment {
                 twin,
                 stay: number,
                 from,
-                to: if is_short { from + lasts } else { until },
+                to,
                 account: person.account.clone(),
             });
             if wanted.is_empty() {
@@ -65,11 +72,29 @@ impl Establishment {
         stories
     }
 
-    fn has_place(&self, place: Place) -> bool {
+    fn has_place(&self, place: Place, twin: bool) -> bool {
+        let is_told_here = twin == (self.index % 2 == 1);
         match place {
             Place::Anywhere => true,
             Place::Residential => self.kind == Kind::Residential,
-            Place::Secondary => self.kind == Kind::Secondary,
+            Place::ResidentialByDay => self.kind == Kind::Residential && is_told_here,
+            Place::Secondary | Place::SignIn => self.kind == Kind::Secondary,
+            Place::Apart => is_told_here,
+        }
+    }
+
+    /// Whether a story of this kind can take place then.
+    fn is_time(&self, region: &Region, place: Place, stay: &Stay, from: i64, to: i64) -> bool {
+        match place {
+            Place::ResidentialByDay => region.days.iter().any(|day| {
+                let hour = |hours| at(&region.zone, *day, hours * HOUR);
+                hour(8) <= from && to <= hour(16)
+            }),
+            Place::SignIn => {
+                let (core, _) = truth::at(self.turns.get(&stay.ip), from);
+                matches!(core, Core::Attributed(_, Basis::Radius | Basis::Directory))
+            }
+            _ => true,
         }
     }
 

@@ -1,5 +1,10 @@
 //! What an establishment writes besides its traffic: registers, the logs of who was where, the lines of its configuration, the stories.
 
+use jiff::civil::Date;
+
+use crate::record::calendar::add_days;
+
+use super::super::people::Person;
 use super::super::stories::Story;
 use super::super::wire::Wire;
 use super::super::{Piece, Region, clocks};
@@ -30,9 +35,10 @@ impl Establishment {
             format!("\n[[logs.source]]\nfiles = \"{file}\"\nclock_ahead_seconds = {sign}{}.{:03}\n", ahead.abs() / 1000, ahead.abs() % 1000)
         }).collect());
         let name = &self.name;
-        let since = region.days.first().map_or_else(String::new, |day| {
-            crate::record::calendar::add_days(*day, -60).to_string()
-        });
+        let since = region
+            .days
+            .first()
+            .map_or_else(String::new, |day| add_days(*day, -60).to_string());
         let kind = match self.kind {
             Kind::Secondary => "secondary",
             Kind::Primary => "primary",
@@ -59,26 +65,11 @@ impl Establishment {
                 _ => format!("{name}-1,{name},200000000,100000000,{since},\n"),
             },
         );
-        let day =
-            |day: Option<jiff::civil::Date>| day.map_or_else(String::new, |day| day.to_string());
         add(
             "registers/accounts.csv",
             self.people
                 .iter()
-                .map(|person| {
-                    let year = person
-                        .year
-                        .map_or_else(String::new, |year| year.to_string());
-                    let from = person
-                        .starts
-                        .map_or_else(|| since.clone(), |starts| day(Some(starts)));
-                    format!(
-                        "{},{name},{},{year},{from},{}\n",
-                        person.account,
-                        person.role.as_str(),
-                        day(person.leaves)
-                    )
-                })
+                .map(|person| self.account_lines(person, &since, region))
                 .collect(),
         );
         let moment = |ms: i64| match ms {
@@ -126,21 +117,53 @@ impl Establishment {
         pieces
     }
 
+    /// What the register says of an account: a line, or two where one has ended and another holds.
+    fn account_lines(&self, person: &Person, since: &str, region: &Region) -> String {
+        let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
+        let year = person
+            .year
+            .map_or_else(String::new, |year| year.to_string());
+        let starts = person.starts.map(|starts| day(Some(starts)));
+        let from = starts.unwrap_or_else(|| since.to_owned());
+        let line = |from: &str, to: &str| {
+            let (account, role) = (&person.account, person.role.as_str());
+            format!("{account},{},{role},{year},{from},{to}\n", self.name)
+        };
+        let left = self
+            .stories
+            .iter()
+            .find(|story| story.script.has_left && story.account == person.account);
+        let first = region.days.first().copied();
+        let ended = day(first.map(|first| add_days(first, -12)));
+        match left {
+            None => line(&from, &day(person.leaves)),
+            Some(story) if story.twin => line(&from, &ended) + &line(&ended, ""),
+            Some(_) => line(&from, &ended),
+        }
+    }
+
     /// The lines of `truth/stories.jsonl`: one for each rule that must find it, and of a twin the one that must not.
     fn told(&self, story: &Story) -> String {
+        let who = format!("\"{}\"", story.account);
+        let nobody = "null".to_owned();
+        let of_rule = if story.script.names_nobody {
+            &nobody
+        } else {
+            &who
+        };
         let others = if story.twin { &[] } else { story.script.also };
-        let rules = std::iter::once(&story.script.rule).chain(others);
-        let line = |rule| {
+        let others = others.iter().map(|rule| (*rule, &who));
+        let line = |(rule, account): (&str, &String)| {
             format!(
-                "{{\"id\":\"{}\",\"rule\":\"{rule}\",\"twin\":{},\"establishment\":\"{}\",\"from\":\"{}\",\"to\":\"{}\",\"account\":\"{}\"}}\n",
+                "{{\"id\":\"{}\",\"rule\":\"{rule}\",\"twin\":{},\"establishment\":\"{}\",\"from\":\"{}\",\"to\":\"{}\",\"account\":{account}}}\n",
                 story.id,
                 story.twin,
                 self.name,
                 clocks::moment(story.from),
-                clocks::moment(story.to),
-                story.account
+                clocks::moment(story.to)
             )
         };
-        rules.map(line).collect()
+        let lines = std::iter::once((story.script.rule, of_rule)).chain(others);
+        lines.map(line).collect()
     }
 }
