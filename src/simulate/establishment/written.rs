@@ -137,8 +137,8 @@ impl Establishment {
         let ended = day(first.map(|first| add_days(first, -12)));
         match left {
             None => line(&from, &day(person.leaves)),
-            Some(story) if story.twin => line(&from, &ended) + &line(&ended, ""),
-            Some(_) => line(&from, &ended),
+            Some(story) if story.twin => line(since, &ended) + &line(&ended, ""),
+            Some(_) => line(since, &ended),
         }
     }
 
