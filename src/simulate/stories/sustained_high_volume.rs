@@ -3,11 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::super::clocks::{MINUTE, SECOND};
-use super::super::wire::BULK;
-use super::{Place, Script};
-
-/// Bits a second: half of the line of a small establishment.
-const RATE: i64 = 10_000_000;
+use super::super::wire::{BULK, End, Wire};
+use super::{Place, Script, Story};
 
 pub(super) static SCRIPT: Script = Script {
     rule: "sustained_high_volume",
@@ -15,14 +12,20 @@ pub(super) static SCRIPT: Script = Script {
     least: [30 * MINUTE, 4 * MINUTE],
     is_short: true,
     packets: |story, ip, _, wire| {
-        let (near, far) = ((ip, 50_443), (Ipv4Addr::new(198, 51, 100, 9), 443));
-        let head = || vec![0x17; 24];
-        wire.datagram(story.from, near, far, head());
-        let mut at = story.from;
-        while at < story.to {
-            at += i64::from(BULK) * 8 * SECOND / RATE;
-            wire.datagram_of(at, far, near, head(), BULK);
-        }
+        let far = (Ipv4Addr::new(198, 51, 100, 9), 443);
+        // Half of the line of a small establishment.
+        fetch(story, (ip, 50_443), far, 10_000_000, wire);
     },
     ..Script::PLAIN
 };
+
+/// A fetch of so many bits a second that lasts as long as the story.
+pub(super) fn fetch(story: &Story, near: End, far: End, bits_per_second: i64, wire: &mut Wire) {
+    let head = || vec![0x17; 24];
+    wire.datagram(story.from, near, far, head());
+    let mut at = story.from;
+    while at < story.to {
+        at += i64::from(BULK) * 8 * SECOND / bits_per_second;
+        wire.datagram_of(at, far, near, head(), BULK);
+    }
+}
