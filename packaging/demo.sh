@@ -78,14 +78,15 @@ refused local_authority_without_connection_records \
 chapter "9. A lawful request, answered with a package that a stranger can check"
 run 0 invigil evidence export --request "$region/requests/police.toml" --out demo/evidence --keep-folder
 signer=$(find demo/keys -name signer.pub | head -n 1)
-package=$(find demo/evidence -mindepth 1 -maxdepth 1 | LC_ALL=C sort | head -n 1)
+package=$(find demo/evidence -mindepth 1 -maxdepth 1 -type d | LC_ALL=C sort | head -n 1)
 run 0 invigil evidence verify "$package" --signer "$signer"
+run 0 invigil evidence replay "$package"
 
 chapter "10. The ledger: every act above is an entry, and the chain holds"
 run 0 invigil ledger verify
 
 chapter "Done in $((SECONDS - started)) s. To look at:"
-printf '  %s\n' demo/reports/*.html "$package/VERIFY.md" "$package/data/records" "$package/data/gates.json" \
+printf '  %s\n' demo/reports/*.html "$package/data/report.pdf" "$package/data/statement.pdf" "$package/VERIFY.md" "$package/data/records" "$package/data/gates.json" \
     "$region/STORIES.md (what was planted)"
 [[ "$program" == /* ]] || program="$PWD/$program"
 # shellcheck disable=SC2016

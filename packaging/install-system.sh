@@ -35,6 +35,9 @@ for task in "$@"; do
         tool minisign minisign
         tool age age
         tool openssl openssl
+        # What a package's papers are looked at with.
+        tool qpdf qpdf
+        tool pdffonts poppler-utils
         # Frames over a pair of interfaces in a network of their own.
         tool tcpreplay tcpreplay
         PATH="$PATH:/usr/sbin:/sbin" tool ip iproute2

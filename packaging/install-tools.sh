@@ -3,7 +3,7 @@
 set -euo pipefail
 
 tools=target/tools
-wanted='bagit==1.9.0 clickhouse-connect==1.12.0 aiochclient==2.7.0 aiohttp==3.14.5'
+wanted='bagit==1.9.0 clickhouse-connect==1.12.0 aiochclient==2.7.0 aiohttp==3.14.5 case-utils==0.18.0 prov==3.2.3'
 wanted_of_node='@clickhouse/client@1.23.1'
 
 if [ "$(cat "$tools/.installed" 2>/dev/null)" = "$wanted $wanted_of_node" ]; then

@@ -155,6 +155,8 @@ pub struct Provider {
     pub name: String,
     /// The name of the ledger: the first line of each signed head.
     pub ledger_origin: String,
+    /// How reports and statements are marked for whoever handles them; it stands at the head of each page.
+    pub marking: String,
 }
 
 /// Where records are stored.
@@ -358,6 +360,7 @@ impl Default for Provider {
         Provider {
             name: "unnamed provider".to_owned(),
             ledger_origin: "invigil.example/ledger".to_owned(),
+            marking: "Confidential: for the named recipient alone".to_owned(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::casework::{Decision, Request, decide, turn_away};
 use crate::clock;
 use crate::evidence::{
     Exporter, Signer, SignerKey, StoreHoldings, Summary, Verification, export, open, recipients,
-    seal, verify,
+    seal, timestamp_query, verify,
 };
 use crate::keys::{KeyRing, Purpose};
 use crate::ledger::{Ledger, VerifyKey};
@@ -19,6 +19,9 @@ use crate::pipeline::output::printable;
 use crate::record::{AccountText, Tokens as _};
 
 use super::context::{Context, Exit};
+
+/// The program and its version, as packages name it.
+const AGENT: &str = concat!("invigil ", env!("CARGO_PKG_VERSION"));
 
 /// Evidence packages: made for a request, checked by anybody.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,6 +39,8 @@ enum Command {
     Export(ExportArgs),
     /// Check a package. Exit code 0: intact and signed by the key given; 1: changed, not proved, or no key given; 2: not readable.
     Verify(VerifyArgs),
+    /// Count a package's figures again with another engine, make its papers again, and compare. Exit code 0: all the same; 1: something is not; 2: not readable.
+    Replay(ReplayArgs),
     /// Open a sealed package.
     Open(OpenArgs),
     /// Print the public key that recipients check packages with.
@@ -71,6 +76,12 @@ struct VerifyArgs {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+struct ReplayArgs {
+    /// The package's folder; a sealed one is opened first, with `invigil evidence open`.
+    path: PathBuf,
+}
+
+#[derive(Clone, Debug, clap::Args)]
 struct OpenArgs {
     /// The sealed package.
     file: PathBuf,
@@ -87,6 +98,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Export(args) => make(args, context),
         Command::Verify(args) => check(args, context),
+        Command::Replay(args) => replay(args, context),
         Command::Open(args) => {
             let sealed = fs::read(&args.file)
                 .with_context(|| format!("cannot read {}", args.file.display()))?;
@@ -163,11 +175,14 @@ fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
                 .or_else(|| known.name(token).ok().flatten())
         },
         organisation: &context.config.provider.name,
-        agent: concat!("invigil ", env!("CARGO_PKG_VERSION")),
+        marking: &context.config.provider.marking,
+        agent: AGENT,
         recipients: sealed_to.len() as u64,
         now,
     };
     let (bag, summary) = export(&mut exporter, &text, &decision, &authorised)?;
+    let query = args.out.join(format!("{}.tsq", summary.name));
+    write_new(&query, &timestamp_query(&bag)?)?;
     let mut written = Vec::new();
     if !sealed_to.is_empty() {
         let path = args.out.join(format!("{}.tar.age", summary.name));
@@ -285,6 +300,53 @@ fn check(args: &VerifyArgs, context: &Context) -> anyhow::Result<Exit> {
         out.flush()?;
     }
     Ok(exit)
+}
+
+/// Without the second engine there is nothing to count with.
+#[cfg(not(feature = "frames"))]
+fn replay(_: &ReplayArgs, _: &Context) -> anyhow::Result<Exit> {
+    bail!(
+        "this build of the program has no second engine: build it with the feature `frames`, which is on by default"
+    )
+}
+
+#[cfg(feature = "frames")]
+fn replay(args: &ReplayArgs, context: &Context) -> anyhow::Result<Exit> {
+    let found = crate::evidence::replay(&args.path, AGENT)?;
+    let same = found.differences.is_empty();
+    if context.json {
+        let differences: Vec<_> = found
+            .differences
+            .iter()
+            .map(|(file, reason)| json!({"file": file, "reason": reason}))
+            .collect();
+        context.print_json(&json!({
+            "state": if same { "same" } else { "different" },
+            "figures": found.figures,
+            "papers": found.papers,
+            "differences": differences,
+        }))?;
+    } else {
+        let mut out = context.out();
+        for (file, reason) in &found.differences {
+            writeln!(out, "DIFFERENT: {}: {}", printable(file), printable(reason))?;
+        }
+        let outcome = if same { "the same" } else { "NOT the same" };
+        writeln!(
+            out,
+            "{} figures were counted again: {outcome}",
+            found.figures
+        )?;
+        match found.papers {
+            Some(papers) => writeln!(out, "{papers} papers were made again: {outcome}")?,
+            None => writeln!(
+                out,
+                "the papers were not compared: another version of the program made them"
+            )?,
+        }
+        out.flush()?;
+    }
+    Ok(if same { Exit::Done } else { Exit::Found })
 }
 
 /// What an intact package proves, and what it does not.

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::export::table_of;
+use super::figures::FIGURES;
+use super::papers::PAPERS;
 use super::proof::{Fault, Proved, fault, text};
 use super::records::allowed;
 use crate::casework::{DataClass, IdentifierKind, Request, Wanted};
@@ -133,18 +135,24 @@ fn payload(files: &Files, asked: &Asked) -> Result<(), Fault> {
         .iter()
         .flat_map(|kind| ["csv", "parquet"].map(|ending| format!("{RECORDS}{kind}.{ending}")))
         .collect();
-    if let Some(path) = wanted.iter().find(|path| !files.contains_key(*path)) {
+    let always = PAPERS.into_iter().chain([FIGURES]);
+    let needed = wanted.iter().map(String::as_str).chain(always);
+    if let Some(path) = needed.into_iter().find(|path| !files.contains_key(*path)) {
         return fault(path, "it is missing");
     }
     let belongs = |path: &str| match path.rsplit_once('/') {
-        Some(("data", name)) => [
-            "request.json",
-            "gates.json",
-            "attribution.json",
-            "withheld.json",
-            "operating.json",
-        ]
-        .contains(&name),
+        Some(("data", name)) => {
+            [
+                "request.json",
+                "gates.json",
+                "attribution.json",
+                "withheld.json",
+                "operating.json",
+                "figures.json",
+            ]
+            .contains(&name)
+                || PAPERS.contains(&path)
+        }
         Some(("data/proofs", name)) => {
             ["head.txt", "ledger.vkey", "entries.jsonl", "frames.jsonl"].contains(&name)
         }

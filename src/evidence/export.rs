@@ -6,13 +6,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::bag::{Bag, BagInfo, SIGNED};
+use super::figures::{FIGURES, Figures};
 use super::originals::{self, Disclosed, Frames};
+use super::papers::papers;
 use super::proof::{self, EntryProof, GateFile, RequestFile};
 use super::select::{Holdings, RecordsWanted, Selection, Subject, select};
 use super::{EvidenceError, Signer};
 use crate::casework::{Authorised, DataClass, Decision, Request, Wanted};
 use crate::ledger::{Act, Digest, Entry, Exported, Ledger, NameRevealed, to_canonical};
 use crate::record::{AccountText, AccountToken, Place, SourceId, Table, Timestamp, table};
+
+/// The number of the layout that packages have; one that is changed gets another, and `verify` knows them all.
+const LAYOUT: u64 = 1;
 
 /// What an export stands on.
 pub struct Exporter<'a> {
@@ -32,6 +37,8 @@ pub struct Exporter<'a> {
     pub name: &'a dyn Fn(AccountToken) -> Option<String>,
     /// Who makes the package.
     pub organisation: &'a str,
+    /// How the papers are marked for whoever handles them.
+    pub marking: &'a str,
     /// The program and its version.
     pub agent: &'a str,
     /// To how many recipients it will be sealed.
@@ -118,6 +125,9 @@ pub fn export(
     put_proofs(exporter, &mut bag, decision, &disclosed)?;
     for (name, bytes) in &disclosed.files {
         bag.put(&format!("originals/{name}"), bytes.clone());
+    }
+    for (path, bytes) in papers(bag.files())? {
+        bag.put(path.trim_start_matches("data/"), bytes);
     }
     let rows = selection.rows.values().map(|rows| rows.len() as u64);
     let rows = rows.sum::<u64>() + lines.len() as u64;
@@ -255,7 +265,7 @@ fn put_records(
 ) -> Result<BTreeSet<Place>, EvidenceError> {
     let request = authorised.get();
     let kinds: BTreeSet<Wanted> = request.data_wanted.iter().copied().collect();
-    let mut lines = BTreeSet::new();
+    let (mut lines, mut figures) = (BTreeSet::new(), Figures::new());
     for wanted in kinds {
         let rows = selection
             .rows
@@ -271,13 +281,16 @@ fn put_records(
             window: authorised.window(),
             export: &decision.commitment.to_string(),
         };
-        for (ending, bytes) in exporter.holdings.records(&ask)? {
+        let records = exporter.holdings.records(&ask)?;
+        figures.insert(wanted.as_str().to_owned(), records.figures);
+        for (ending, bytes) in records.files {
             if wanted == Wanted::Subscriber && ending == "csv" {
                 lines = places_in(&bytes)?;
             }
             bag.put(&format!("records/{}.{ending}", wanted.as_str()), bytes);
         }
     }
+    put_json(bag, FIGURES.trim_start_matches("data/"), &figures)?;
     Ok(lines)
 }
 
@@ -435,7 +448,7 @@ fn put_method(
     put_json(
         bag,
         "method/versions.json",
-        &json!({"program": exporter.agent}),
+        &json!({"program": exporter.agent, "layout": LAYOUT}),
     )
 }
 
@@ -485,6 +498,9 @@ fn put_proofs(
     if let Some(members) = operating.as_object_mut() {
         let whole = json!({"entries": verified.entries, "whole": true, "private_records_erased": verified.erased});
         members.insert("ledger".to_owned(), whole);
+        members.insert("made".to_owned(), exporter.now.to_string().into());
+        members.insert("organisation".to_owned(), exporter.organisation.into());
+        members.insert("marking".to_owned(), exporter.marking.into());
     }
     put_json(bag, "operating.json", &operating)
 }

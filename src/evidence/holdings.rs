@@ -10,9 +10,10 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::EvidenceError;
+use super::figures::counts;
 use super::records::writes;
 use super::select::{
-    Attribution, Candidate, Holdings, Judgement, RecordsWanted, RivalClaim, Subject,
+    Attribution, Candidate, Holdings, Judgement, Records, RecordsWanted, RivalClaim, Subject,
 };
 use crate::attribute::{AttributeError, AttributeSettings, Facts, STATEMENTS};
 use crate::casework::{DataClass, Wanted, Window};
@@ -122,23 +123,21 @@ impl Holdings for StoreHoldings<'_> {
         Ok(Box::new(facts))
     }
 
-    fn records(
-        &self,
-        ask: &RecordsWanted<'_>,
-    ) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError> {
+    fn records(&self, ask: &RecordsWanted<'_>) -> Result<Records, EvidenceError> {
         let statement = writes(ask.wanted, ask.class).ok_or(EvidenceError::NoStatement)?;
         let sql = Sql::embedded(statement.id, statement.text);
         if ask.wanted == Wanted::Subscriber {
             let params = of_window(ask.window)
                 .texts("accounts", ask.accounts.iter().map(ToString::to_string));
-            return self.written(sql, &params);
+            return self.written(ask.wanted, sql, &params);
         }
         // A name that no other export has: kinds of record follow each other under one commitment.
         let export = format!("{}:{}", ask.export, ask.wanted.as_str());
         self.store.run(PLACES_MAKE, &Params::new())?;
         self.store
             .insert(&PLACES, places(ask.places, &export), None)?;
-        let written = self.written(sql, &of_window(ask.window).text("export", &export));
+        let params = of_window(ask.window).text("export", &export);
+        let written = self.written(ask.wanted, sql, &params);
         self.store
             .run(PLACES_CLEAR, &Params::new().text("export", &export))?;
         written
@@ -152,26 +151,28 @@ impl Holdings for StoreHoldings<'_> {
             Wanted::Subscriber => None,
         });
         let written = wanted.iter().filter_map(|kind| writes(*kind, class));
+        let counted = wanted.iter().map(|kind| counts(*kind));
         [ADDRESSES]
             .into_iter()
             .chain(asked)
             .chain(STATEMENTS.iter().copied())
             .chain(written.map(|one| Sql::embedded(one.id, one.text)))
+            .chain(counted.map(|(id, text)| Sql::embedded(id, text)))
             .map(|sql| (sql.id().to_owned(), sql.text().to_owned()))
             .collect()
     }
 }
 
 impl StoreHoldings<'_> {
-    fn written(
-        &self,
-        sql: Sql,
-        params: &Params,
-    ) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError> {
-        Ok(vec![
-            ("csv", self.store.bytes(sql, params, "CSVWithNames")?),
-            ("parquet", self.store.bytes(sql, params, "Parquet")?),
-        ])
+    fn written(&self, wanted: Wanted, sql: Sql, params: &Params) -> Result<Records, EvidenceError> {
+        let (id, text) = counts(wanted);
+        Ok(Records {
+            files: vec![
+                ("csv", self.store.bytes(sql, params, "CSVWithNames")?),
+                ("parquet", self.store.bytes(sql, params, "Parquet")?),
+            ],
+            figures: self.store.rows(Sql::embedded(id, text), params)?,
+        })
     }
 }
 

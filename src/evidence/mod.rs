@@ -7,14 +7,19 @@
 mod agreement;
 mod bag;
 mod export;
+mod figures;
 mod holdings;
 mod operating;
 mod originals;
+mod papers;
 mod proof;
 mod records;
+#[cfg(feature = "frames")]
+mod replay;
 mod seal;
 mod select;
 mod signer;
+mod stamp;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -23,11 +28,17 @@ use crate::record::SourceId;
 
 pub use bag::{Bag, BagInfo};
 pub use export::{Exporter, Summary, export};
+pub use figures::Figure;
 pub use holdings::StoreHoldings;
 pub use originals::{FrameBytes, Frames};
+#[cfg(feature = "frames")]
+pub use replay::{Replay, replay};
 pub use seal::{open, recipients, seal};
-pub use select::{Attribution, Candidate, Holdings, Judgement, RecordsWanted, RivalClaim, Subject};
+pub use select::{
+    Attribution, Candidate, Holdings, Judgement, Records, RecordsWanted, RivalClaim, Subject,
+};
 pub use signer::{Signer, SignerKey};
+pub use stamp::timestamp_query;
 pub use verify::{Verification, verify};
 
 /// Evidence can not be made, opened or read.
@@ -54,6 +65,14 @@ pub enum EvidenceError {
     /// A package could not be signed.
     #[error("the package could not be signed")]
     Signing,
+    /// This build sets no PDF.
+    #[error(
+        "this build of the program sets no PDF: build it with the feature `pdf`, which is on by default"
+    )]
+    NoTypesetter,
+    /// The typesetter refused.
+    #[error("a paper of the package could not be set: {0}")]
+    Setting(String),
     /// A key to seal to can not be read.
     #[error("recipient {0} is not a public age key such as age1...")]
     Recipient(usize),

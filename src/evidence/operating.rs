@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::originals::Disclosed;
 use crate::ledger::{Act, BatchIngested, Entry};
 
-/// Per source what was read, rejected and lost; per list which version was in use since when.
+/// Per source what was read, rejected and lost; per list which version was in use since when; and what is missing.
 pub(crate) fn operating(entries: &[Entry], disclosed: &Disclosed) -> Value {
     let used: BTreeSet<&str> = disclosed
         .proofs
@@ -39,7 +39,34 @@ pub(crate) fn operating(entries: &[Entry], disclosed: &Disclosed) -> Value {
         .iter()
         .map(|(source, batches)| (source, source_state(batches, dropped.get(source).copied())))
         .collect();
-    json!({"sources": sources, "lists": lists})
+    let incomplete: Vec<String> = sources
+        .iter()
+        .flat_map(|(source, state)| missing(source, state))
+        .collect();
+    json!({"sources": sources, "lists": lists, "incomplete": incomplete})
+}
+
+/// What of a source is missing, or not known to be there, in words for people. Empty if nothing is known to be.
+fn missing(source: &str, state: &Value) -> Vec<String> {
+    let short: String = source.chars().take(8).collect();
+    let count = |name: &str| state.get(name).and_then(Value::as_u64);
+    let mut missing = Vec::new();
+    match count("dropped") {
+        Some(0) => {}
+        Some(dropped) => missing.push(format!(
+            "{dropped} packets or lines of source {short} were lost before they could be read"
+        )),
+        None => missing.push(format!(
+            "source {short} was still open, and what it may have lost was not counted yet"
+        )),
+    }
+    if let Some(rejected) = count("rejected").filter(|count| *count > 0) {
+        let read = count("read").unwrap_or_default();
+        missing.push(format!(
+            "{rejected} of the {read} lines or packets of source {short} could not be understood and were set aside"
+        ));
+    }
+    missing
 }
 
 fn source_state(batches: &[&BatchIngested], dropped: Option<u64>) -> Value {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::EvidenceError;
+use super::{EvidenceError, Figure};
 use crate::casework::{DataClass, Identifier, IdentifierKind, Wanted, Window};
 use crate::record::{AccountText, AccountToken, Mac, Place, Timestamp, Verdict};
 
@@ -98,13 +98,19 @@ pub trait Holdings {
         addresses: &BTreeSet<IpAddr>,
         window: Window,
     ) -> Result<Box<dyn Attribution>, EvidenceError>;
-    /// The records of these rows as CSV and as Parquet, with the columns that the class allows.
-    fn records(
-        &self,
-        ask: &RecordsWanted<'_>,
-    ) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError>;
+    /// The records of these rows, with the columns that the class allows, and what they add up to.
+    fn records(&self, ask: &RecordsWanted<'_>) -> Result<Records, EvidenceError>;
     /// The statements that were used, by id.
     fn statements(&self, wanted: &BTreeSet<Wanted>, class: DataClass) -> Vec<(String, String)>;
+}
+
+/// Records as they were written.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// The same rows as CSV and as Parquet, by the ending of their file.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// What they add up to, as the store counts it.
+    pub figures: Vec<Figure>,
 }
 
 /// Which records are to be written.

@@ -220,7 +220,7 @@ fn file<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f [u8]
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// Reads every file below the folder. A link, a pipe or a name that is not plain is a fault of the package.
-fn read(folder: &Path) -> Result<Result<Files, Fault>, EvidenceError> {
+pub(crate) fn read(folder: &Path) -> Result<Result<Files, Fault>, EvidenceError> {
     let mut files = Files::new();
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((path, prefix)) = folders.pop() {

@@ -13,6 +13,10 @@ use crate::store::scratch::Scratch;
 
 const POLICE: &str = include_str!("../../../fixtures/evidence/police_icr.toml");
 const NONCES: [u8; 32] = [9; 32];
+/// The program, as packages name it.
+const PROGRAM: &str = "invigil 0";
+
+mod papers;
 
 struct World {
     scratch: Scratch,
@@ -84,7 +88,8 @@ fn package(world: &World, text: &str) -> (Bag, Summary) {
         token: &mut |_: &AccountText| AccountToken([0xaa; 16]),
         name: &|_| None,
         organisation: "x",
-        agent: "x",
+        marking: "Confidential",
+        agent: PROGRAM,
         recipients: 0,
         now: now(),
     };

@@ -371,9 +371,10 @@ def check_parameters(asked, text, regime, data_class, identifiers):
 
 def check_payload(files, asked):
     wanted = ["data/records/%s.%s" % (kind, ending) for kind in asked["data_wanted"] for ending in ("csv", "parquet")]
-    for path in wanted:
+    papers = ["data/" + name for name in "prov.json case.jsonld report.pdf statement.md statement.pdf figures.json".split()]
+    for path in wanted + papers:
         need(path in files, path, "it is missing")
-    own = ["data/%s.json" % name for name in "request gates attribution withheld operating".split()]
+    own = papers + ["data/%s.json" % name for name in "request gates attribution withheld operating".split()]
     own += ["data/proofs/" + name for name in "head.txt ledger.vkey entries.jsonl frames.jsonl".split()]
     for path in sorted(files):
         if path.startswith("data/") and path not in wanted + own:
