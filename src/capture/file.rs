@@ -8,7 +8,7 @@ use super::batch::{Batch, Kept};
 use super::classic::Classic;
 use super::next_generation::NextGeneration;
 use super::window::Window;
-use super::{CaptureError, Step};
+use super::{CaptureError, Drops, Step};
 use crate::record::{Packet, RejectReason, Timestamp};
 
 /// A capture in pcap or pcapng, plain or gzipped; the first bytes decide which.
@@ -100,6 +100,14 @@ impl CaptureFile {
             }),
             None => None,
         })
+    }
+
+    /// What whoever wrote the file lost of the packets that should be in it, as far as the file was read and says it.
+    pub fn drops(&self) -> Drops {
+        match &self.format {
+            Format::Classic(_) => Drops::default(),
+            Format::NextGeneration(format) => format.lost(),
+        }
     }
 
     /// The next steps, as many as can be had without reading a second time, in place of what the batch held before; false once there are no more. What came

@@ -1,9 +1,9 @@
 //! The newer capture format (pcapng): blocks with their length at both ends, sections with their own byte order,
 //! several interfaces with their own link type and clock.
 
-use super::CaptureError;
 use super::file::Found;
 use super::window::Window;
+use super::{CaptureError, Drops};
 use crate::record::{RejectReason, Timestamp};
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -27,6 +27,9 @@ const KNOWN: &[u32] = &[
     9,
     10,
 ];
+/// The options of statistics that count what an interface lost for lack of room, and what the system did (`isb_ifdrop`, `isb_osdrop`).
+const LOST_BY_INTERFACE: u16 = 5;
+const LOST_BY_SYSTEM: u16 = 7;
 /// The longest block with a frame in it that is read.
 const LONGEST_BLOCK: u32 = (16 << 20) + 4096;
 /// The longest block without a frame that is looked at; of a longer one only the first bytes matter.
@@ -45,6 +48,8 @@ pub(super) struct NextGeneration {
     padding: u64,
     /// The time of the last frame that had one, for those that have none.
     last_time: Timestamp,
+    /// What was lost in the sections that are over.
+    lost_before: Drops,
 }
 
 /// What an interface's description says that matters for its frames.
@@ -54,6 +59,8 @@ struct Interface {
     snaplen: u32,
     ticks_a_second: u64,
     offset_seconds: i64,
+    /// What its statistics say was lost since the capture began.
+    lost: Drops,
 }
 
 /// A block's head.
@@ -72,6 +79,7 @@ impl NextGeneration {
             is_ours: false,
             padding: 0,
             last_time: Timestamp::default(),
+            lost_before: Drops::default(),
         })
     }
 
@@ -112,10 +120,14 @@ impl NextGeneration {
             let mut time = None;
             match head.kind {
                 SECTION => {
+                    self.lost_before = self.lost();
                     self.interfaces.clear();
                     self.is_ours = self.option(body, 16, 4) == Some(OURS);
                 }
-                STATISTICS if self.is_ours => time = self.time_in(body),
+                STATISTICS => {
+                    self.note_lost(body);
+                    time = self.time_in(body).filter(|_| self.is_ours);
+                }
                 INTERFACE => {
                     if let Some(interface) = self.interface(body)
                         && self.interfaces.len() < MOST_INTERFACES
@@ -137,6 +149,33 @@ impl NextGeneration {
             if let Some(time) = time {
                 return Ok(Some(Found::Time(time)));
             }
+        }
+    }
+
+    /// What whoever wrote the file lost of the packets that should be in it, as its statistics say up to here.
+    pub(super) fn lost(&self) -> Drops {
+        self.interfaces
+            .iter()
+            .fold(self.lost_before, |all, one| Drops {
+                kernel: all.kernel.saturating_add(one.lost.kernel),
+                device: all.device.saturating_add(one.lost.device),
+            })
+    }
+
+    /// Takes over what a block of statistics counts: of several of an interface the last holds, as each counts from the beginning.
+    fn note_lost(&mut self, body: &[u8]) {
+        let count = |code| {
+            let eight = *self.option(body, 12, code)?.first_chunk::<8>()?;
+            Some(match self.big_endian {
+                true => u64::from_be_bytes(eight),
+                false => u64::from_le_bytes(eight),
+            })
+        };
+        let (device, kernel) = (count(LOST_BY_INTERFACE), count(LOST_BY_SYSTEM));
+        let number = self.word(body, 0).map(|number| number as usize);
+        if let Some(interface) = number.and_then(|number| self.interfaces.get_mut(number)) {
+            interface.lost.device = device.unwrap_or(interface.lost.device);
+            interface.lost.kernel = kernel.unwrap_or(interface.lost.kernel);
         }
     }
 
@@ -245,6 +284,7 @@ impl NextGeneration {
             snaplen: self.word(body, 4)?,
             ticks_a_second: 1_000_000,
             offset_seconds: 0,
+            lost: Drops::default(),
         };
         let mut at = 8;
         while let (Some(code), Some(length)) = (self.half(body, at), self.half(body, at + 2)) {

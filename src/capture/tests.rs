@@ -296,3 +296,66 @@ fn a_source_that_fails_gives_the_steps_before_it() {
     ));
     assert!(batch.is_empty());
 }
+
+/// A section with one interface, a frame, and its statistics: what the interface and the system lost, each counted from the beginning.
+fn with_losses(words: fn(u32) -> [u8; 4], lost: &[(u64, u64)]) -> Vec<u8> {
+    let of = |all: &[u32]| all.iter().copied().flat_map(words).collect::<Vec<u8>>();
+    let mut bytes = of(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d]);
+    bytes.extend([[1, 0, 0, 0], [0, 1, 0, 0]][usize::from(words(1)[0] == 0)]);
+    bytes.extend(of(&[u32::MAX, u32::MAX, 28]));
+    let link = [[1, 0, 0, 0], [0, 1, 0, 0]][usize::from(words(1)[0] == 0)];
+    bytes.extend([&of(&[1, 20])[..], &link, &of(&[0, 20])].concat());
+    bytes.extend([&of(&[6, 48, 0, 0, 7, 14, 14])[..], &[0xbb; 16], &of(&[48])].concat());
+    for (device, system) in lost {
+        let option = |code: u8, count: u64| {
+            let big = words(1)[0] == 0;
+            let head = if big {
+                [0, code, 0, 8]
+            } else {
+                [code, 0, 8, 0]
+            };
+            let count = if big {
+                count.to_be_bytes()
+            } else {
+                count.to_le_bytes()
+            };
+            [&head[..], &count].concat()
+        };
+        let options = [
+            option(4, 1),
+            option(5, *device),
+            option(7, *system),
+            vec![0; 4],
+        ]
+        .concat();
+        let length = 24 + u32::try_from(options.len()).unwrap();
+        bytes.extend([&of(&[5, length, 0, 0, 9])[..], &options, &of(&[length])].concat());
+    }
+    bytes
+}
+
+#[test]
+fn what_the_writer_of_a_file_lost_is_known_at_its_end() {
+    let little = with_losses(u32::to_le_bytes, &[(3, 20), (7, 41)]);
+    let big = with_losses(u32::to_be_bytes, &[(1, 2)]);
+    let lost = |bytes: &[u8]| {
+        let mut file = CaptureFile::open(Box::new(Cursor::new(bytes.to_vec()))).unwrap();
+        let mut frames = 0;
+        while let Some(step) = file.next_step().unwrap() {
+            frames += u64::from(matches!(step, Step::Packet(_)));
+        }
+        (frames, file.drops().device, file.drops().kernel)
+    };
+    // Each count is from the beginning, so that the later one holds; another section begins anew.
+    assert_eq!(lost(&little), (1, 7, 41));
+    assert_eq!(lost(&big), (1, 1, 2));
+    assert_eq!(lost(&[little.clone(), big].concat()), (2, 8, 43));
+    assert_eq!(lost(&uneven(2)), (3, 0, 0));
+    // Cut or changed anywhere it is read without a fault.
+    for end in 28..little.len() {
+        lost(&little[..end]);
+        let mut changed = little.clone();
+        changed[end] ^= 0x5a;
+        lost(&changed);
+    }
+}

@@ -37,6 +37,8 @@ pub struct Writer {
     file: Option<Open>,
     number: u64,
     frames: u64,
+    /// What was lost up to the end of the file before.
+    told: Drops,
 }
 
 /// What a file says of where its frames come from.
@@ -65,6 +67,7 @@ impl Writer {
             file: None,
             number: 0,
             frames: 0,
+            told: Drops::default(),
         };
         writer.open()?;
         Ok(writer)
@@ -104,6 +107,8 @@ impl Writer {
         let (high, low) = halves(time);
         let mut block = Block::begin(5);
         block.words(&[0, high, low]);
+        // Each file of a series tells of its own losses, so that whoever reads them all counts none twice.
+        let drops = drops.since(self.told);
         for (option, number) in [(4, frames), (5, drops.device), (7, drops.kernel)] {
             block.option(option, &number.to_le_bytes());
         }
@@ -120,6 +125,7 @@ impl Writer {
     /// Ends the file.
     pub fn close(&mut self, time: Timestamp, drops: Drops) -> io::Result<()> {
         self.time(time, drops)?;
+        self.told = drops;
         self.file = None;
         Ok(())
     }

@@ -5,6 +5,7 @@ mod backup;
 pub mod bench;
 mod bench_store;
 pub mod capture;
+pub mod case;
 pub mod collect;
 pub mod completions;
 pub mod context;
@@ -69,6 +70,7 @@ enum Command {
     Query(query::Args),
     Store(store::Args),
     Hold(hold::Args),
+    Case(case::Args),
     Evidence(evidence::Args),
     Ledger(ledger::Args),
     Simulate(simulate::Args),
@@ -139,6 +141,7 @@ fn command(command: &Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Query(args) => query::run(args, context),
         Command::Store(args) => store::run(args, context),
         Command::Hold(args) => hold::run(args, context),
+        Command::Case(args) => case::run(args, context),
         Command::Evidence(args) => evidence::run(args, context),
         Command::Ledger(args) => ledger::run(args, context),
         Command::Simulate(args) => simulate::run(args, context),

@@ -51,6 +51,10 @@ pub enum Act {
     HoldPlaced(HoldPlaced),
     /// A legal hold was ended before its day; why lies in the private record.
     HoldEnded(HoldEnded),
+    /// A case was opened; what it is about lies in the private record.
+    CaseOpened(CaseOpened),
+    /// A question of a case was answered; by whom, and in what words, lies in the private record.
+    CaseStepped(CaseStepped),
     /// A backup was made.
     BackedUp(BackedUp),
     /// This data folder was restored from a backup.
@@ -89,6 +93,8 @@ impl Act {
             Act::Deleted(_) => "deleted",
             Act::HoldPlaced(_) => "hold_placed",
             Act::HoldEnded(_) => "hold_ended",
+            Act::CaseOpened(_) => "case_opened",
+            Act::CaseStepped(_) => "case_stepped",
             Act::BackedUp(_) => "backed_up",
             Act::Restored(_) => "restored",
             Act::DrillHeld(_) => "drill_held",
@@ -527,6 +533,39 @@ pub struct HoldPlaced {
 pub struct HoldEnded {
     /// The entry that placed it.
     pub hold: u64,
+}
+
+/// A case was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseOpened {
+    /// The digest of the protocol that it follows.
+    pub protocol: Digest,
+    /// The state in which it begins.
+    pub state: String,
+    /// The establishment that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub establishment: Option<String>,
+    /// Whether it is told of to those alone who ask for sealed cases, with a reason.
+    pub sealed: bool,
+}
+
+/// A question of a case was answered. It counts if the case was in the state that it names when it was entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseStepped {
+    /// The entry that opened the case.
+    pub case: u64,
+    /// The state that the question belongs to.
+    pub from: String,
+    /// The answer.
+    pub answer: String,
+    /// The state that it leads to.
+    pub to: String,
+    /// The hold that keeps what the case is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<u64>,
+    /// The code for what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
 }
 
 /// A backup, by what stands for it.

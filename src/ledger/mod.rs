@@ -25,10 +25,11 @@ use serde_json::Value;
 
 pub(crate) use act::source as source_digits;
 pub use act::{
-    Act, AuditRun, BackedUp, BatchDropped, BatchIngested, BatchSpooled, ClockPutBack, ContentKept,
-    Deleted, DeletedMonth, DeletedOf, Deletion, DrillHeld, Exported, GateAnswered, HoldEnded,
-    HoldPlaced, KeptByHold, ListLoaded, Mended, Migrated, NameRevealed, RegisterImported,
-    ReportWritten, RequestReceived, RowsOf, SearchRun, SourceClosed, SourceOpened,
+    Act, AuditRun, BackedUp, BatchDropped, BatchIngested, BatchSpooled, CaseOpened, CaseStepped,
+    ClockPutBack, ContentKept, Deleted, DeletedMonth, DeletedOf, Deletion, DrillHeld, Exported,
+    GateAnswered, HoldEnded, HoldPlaced, KeptByHold, ListLoaded, Mended, Migrated, NameRevealed,
+    RegisterImported, ReportWritten, RequestReceived, RowsOf, SearchRun, SourceClosed,
+    SourceOpened,
 };
 pub use canonical::to_canonical;
 pub use checkpoint::{Checkpoint, VerifyKey};

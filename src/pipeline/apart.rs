@@ -69,7 +69,9 @@ pub fn each_row_apart<T: Tokens + Send>(
         }
         written?;
         failed?;
-        sum(counts)
+        let mut total = sum(counts)?;
+        total.drops = shared.drops();
+        Ok(total)
     })
 }
 

@@ -559,9 +559,10 @@ impl Packets {
         }
     }
 
+    /// What was lost in all. What a file's writer lost is told for the whole file and not by batches.
     fn drops(&self) -> Drops {
         match self {
-            Packets::File(_) => Drops::default(),
+            Packets::File(file) => file.drops(),
             Packets::Live(live) => live.drops(),
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::capture::{Batch, CaptureError, CaptureFile, Step};
+use crate::capture::{Batch, CaptureError, CaptureFile, Drops, Step};
 use crate::flow::{FirstLook, Meter, MeterOptions};
 
 /// How many pieces lie there at once, at most; each is about 256 KiB of the file.
@@ -47,6 +47,8 @@ struct State {
     is_read: bool,
     has_failed: bool,
     fault: Option<CaptureError>,
+    /// What the file says was lost, once it is read.
+    drops: Drops,
     /// The pieces that not all have gone through, and how many came before them.
     pieces: VecDeque<Arc<Looked>>,
     before: u64,
@@ -64,6 +66,7 @@ impl Shared {
                 is_read: false,
                 has_failed: false,
                 fault: None,
+                drops: Drops::default(),
                 pieces: VecDeque::new(),
                 before: 0,
                 taken: vec![0; threads],
@@ -80,6 +83,11 @@ impl Shared {
             thread,
             piece: None,
         }
+    }
+
+    /// What the file says was lost, as far as it was read.
+    pub(super) fn drops(&self) -> Drops {
+        self.state().drops
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -153,6 +161,7 @@ impl State {
     }
 
     fn add(&mut self, read: Read) {
+        self.drops = read.file.drops();
         match read.is_more {
             Ok(true) => self.file = Some(read.file),
             Ok(false) => self.is_read = true,

@@ -9,11 +9,13 @@
     reason = "the helpers of tests stand outside `#[test]`, where .clippy.toml does not reach"
 )]
 
+mod acceptance;
 mod address;
 mod again;
 mod backup;
 mod broken_off;
 mod cases;
+mod casework;
 mod check;
 mod clients;
 mod durable;
