@@ -107,7 +107,12 @@ fn refused(home: &Home, name: &str, request: &str, gate: &str) -> String {
     assert!(!home.path(name).exists(), "a folder was made for nothing");
     // The refusal is an entry of the ledger, by its gate.
     let entries = home.ends(0, &["ledger", "show", "--json"]);
-    assert!(entries.contains(gate), "{gate} stands not in the ledger");
+    let entries: serde_json::Value = serde_json::from_str(&entries).unwrap();
+    let answered = entries.as_array().unwrap().iter().any(|entry| {
+        let answer = &entry["act"]["gate_answered"];
+        answer["gate"] == gate && answer["passed"] == false
+    });
+    assert!(answered, "that {gate} refused stands not in the ledger");
     said
 }
 
@@ -132,7 +137,8 @@ fn window_over_last_sunday_october() {
     let twice = request("police.toml")
         .replace("2026-03-12T12:00:00", "2025-10-26T01:15:00")
         .replace("2026-03-12T13:00:00", "2025-10-26T04:00:00");
-    let said = refused(&home, "october", &twice, "happened twice");
+    let said = refused(&home, "october", &twice, "window_lawful");
+    assert!(said.contains("happened twice"), "{said}");
     for moment in ["2025-10-26T00:15:00", "2025-10-26T01:15:00"] {
         assert!(said.contains(moment), "{moment} is not shown: {said}");
     }
@@ -452,15 +458,20 @@ fn embedded_widget() {
         "--json",
     ]);
     assert_eq!(output.status.code(), Some(1), "the region has findings");
-    let found = String::from_utf8(output.stdout).unwrap();
-    let at = |moment: &str, address: &str| {
-        let answer = home.ends(0, &["who", address, "--at", moment, "--json"]);
-        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-        answer["account"].as_str().unwrap().to_owned()
-    };
-    // One script that a page about football pulled in is nobody's intent; hours of asking for such pages are somebody's.
-    let innocent = at("2026-03-10T12:20:30Z", "10.21.0.52");
-    let deliberate = at("2026-03-12T12:34:00Z", "10.21.0.36");
-    assert!(!found.contains(&innocent), "an advert is taken for intent");
-    assert!(found.contains(&deliberate), "{found}");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let days: Vec<&str> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| {
+            finding["rule"] == "category_hit" && finding["establishment"] == "hawthorn"
+        })
+        .map(|finding| &finding["window_from"].as_str().unwrap()[..10])
+        .collect();
+    // On the tenth a page about football pulled in one script of a betting advert; on the twelfth somebody asked for such pages.
+    assert!(
+        !days.contains(&"2026-03-10"),
+        "an advert is taken for intent: {days:?}"
+    );
+    assert!(days.contains(&"2026-03-12"), "{days:?}");
 }
