@@ -11,7 +11,7 @@ use crate::casework::{Decision, Request, decide, turn_away};
 use crate::clock;
 use crate::evidence::{
     Exporter, Signer, SignerKey, StoreHoldings, Summary, Verification, export, open, recipients,
-    seal, timestamp_query, verify,
+    seal, timestamp_query, verify, write_whole,
 };
 use crate::keys::{KeyRing, Purpose};
 use crate::ledger::{Ledger, VerifyKey};
@@ -182,12 +182,12 @@ fn make(args: &ExportArgs, context: &Context) -> anyhow::Result<Exit> {
     };
     let (bag, summary) = export(&mut exporter, &text, &decision, &authorised)?;
     let query = args.out.join(format!("{}.tsq", summary.name));
-    write_new(&query, &timestamp_query(&bag)?)?;
+    write_whole(&query, &timestamp_query(&bag)?)?;
     let mut written = Vec::new();
     if !sealed_to.is_empty() {
         let path = args.out.join(format!("{}.tar.age", summary.name));
         let sealed = seal(&bag.tar(&summary.name)?, &sealed_to)?;
-        write_new(&path, &sealed)?;
+        write_whole(&path, &sealed)?;
         written.push(path);
     }
     if args.keep_folder {
@@ -376,14 +376,4 @@ fn log_key(given: &str) -> anyhow::Result<VerifyKey> {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(bytes)?;
-    Ok(file.sync_all()?)
 }

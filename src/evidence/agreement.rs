@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::export::table_of;
+use super::export::{LAYOUT, table_of};
 use super::figures::FIGURES;
 use super::papers::PAPERS;
 use super::proof::{Fault, Proved, fault, text};
@@ -19,6 +19,7 @@ use crate::record::{AccountText, Mac};
 
 const RECORDS: &str = "data/records/";
 const PARAMETERS: &str = "data/method/parameters.json";
+const VERSIONS: &str = "data/method/versions.json";
 const ATTRIBUTION: &str = "data/attribution.json";
 const WITHHELD: &str = "data/withheld.json";
 const KINDS: [Wanted; 4] = [
@@ -135,6 +136,10 @@ fn payload(files: &Files, asked: &Asked) -> Result<(), Fault> {
         .iter()
         .flat_map(|kind| ["csv", "parquet"].map(|ending| format!("{RECORDS}{kind}.{ending}")))
         .collect();
+    let layout = json(files, VERSIONS)?;
+    if layout.get("layout").and_then(Value::as_u64) != Some(LAYOUT) {
+        return fault(VERSIONS, "this program does not know its layout");
+    }
     let always = PAPERS.into_iter().chain([FIGURES]);
     let needed = wanted.iter().map(String::as_str).chain(always);
     if let Some(path) = needed.into_iter().find(|path| !files.contains_key(*path)) {

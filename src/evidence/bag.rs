@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, SHA512, digest};
 
@@ -106,17 +106,19 @@ impl Bag {
         Ok(())
     }
 
-    /// Writes the bag as a folder, which must not exist yet.
+    /// Writes the bag as a folder, which must not exist yet. It has its name when all of it is on the disk: what was broken
+    /// off ends in `.partial`, and is no package.
     pub fn write(&self, folder: &Path) -> Result<(), EvidenceError> {
-        make_folder(folder, false)?;
+        let partial = partial(folder);
+        make_folder(&partial, false)?;
         for (path, bytes) in &self.files {
-            let path = folder.join(path);
+            let path = partial.join(path);
             if let Some(parent) = path.parent() {
                 make_folder(parent, true)?;
             }
             write_new(&path, bytes)?;
         }
-        Ok(())
+        name(&partial, folder)
     }
 
     /// The bag as a tar archive under the folder `name`; the same bag has the same bytes.
@@ -160,6 +162,33 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 fn one_line(text: &str) -> String {
     let plain = text.replace(|c: char| c.is_control(), " ");
     plain.trim().to_owned()
+}
+
+/// Writes a file of a package that must not exist yet; it has its name when all of it is on the disk.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+    let partial = partial(path);
+    write_new(&partial, bytes)?;
+    name(&partial, path)
+}
+
+/// What a file or folder is called until it is whole.
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+/// Gives what is whole its name, on the disk too. What has that name already stays as it is.
+fn name(partial: &Path, path: &Path) -> Result<(), EvidenceError> {
+    let named = || -> std::io::Result<()> {
+        if path.try_exists()? {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(partial, path)?;
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+        fs::File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    named().map_err(|source| EvidenceError::file(path, source))
 }
 
 /// Writes a file that must not exist yet and that only its owner may read.

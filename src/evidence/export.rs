@@ -17,7 +17,7 @@ use crate::ledger::{Act, Digest, Entry, Exported, Ledger, NameRevealed, to_canon
 use crate::record::{AccountText, AccountToken, Place, SourceId, Table, Timestamp, table};
 
 /// The number of the layout that packages have; one that is changed gets another, and `verify` knows them all.
-const LAYOUT: u64 = 1;
+pub(crate) const LAYOUT: u64 = 1;
 
 /// What an export stands on.
 pub struct Exporter<'a> {

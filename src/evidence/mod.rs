@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use crate::record::SourceId;
 
-pub use bag::{Bag, BagInfo};
+pub use bag::{Bag, BagInfo, write_whole};
 pub use export::{Exporter, Summary, export};
 pub use figures::Figure;
 pub use holdings::StoreHoldings;

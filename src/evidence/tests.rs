@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 mod forgeries;
+mod layouts;
 
 use super::*;
 use crate::casework::{self, Decision, Request, Wanted, Window};

@@ -1,7 +1,7 @@
 //! What the product must hold before anybody relies on it: one test for each, by its name, on the invented region.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ring::digest::{SHA256, SHA512, digest};
@@ -271,6 +271,67 @@ fn one_byte_of_any_payload_changed() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long an export takes says when to kill it"
+)]
+fn an_export_that_is_killed_leaves_a_whole_package_or_none() {
+    let Some(home) = the_region() else { return };
+    let file = home.path("killed.toml");
+    std::fs::write(&file, request("police.toml")).unwrap();
+    let out = home.path("killed");
+    let export = [
+        "evidence",
+        "export",
+        "--request",
+        text(&file),
+        "--out",
+        text(&out),
+        "--keep-folder",
+    ];
+    let begun = std::time::Instant::now();
+    home.ends(0, &export);
+    let whole = begun.elapsed();
+    let turns = 12;
+    for turn in 1..=turns {
+        let mut exporting = home
+            .command(&export)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Most of it is the engine's start: the later half of the moments fall into what comes then.
+        std::thread::sleep(whole / 2 + whole * turn / (2 * turns));
+        exporting.kill().unwrap();
+        exporting.wait().unwrap();
+    }
+    home.ends(0, &["ledger", "verify"]);
+    let signer = home.path("killed.pub");
+    std::fs::write(&signer, home.ends(0, &["evidence", "signer"])).unwrap();
+    let entries = home.ends(0, &["ledger", "show", "--json"]);
+    let mut packages = 0;
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !text(&path).ends_with(".partial") {
+            home.ends(
+                0,
+                &["evidence", "verify", text(&path), "--signer", text(&signer)],
+            );
+            // Nothing is handed over that the ledger does not know.
+            let signed = std::fs::read(path.join("tagmanifest-sha256.txt")).unwrap();
+            let hash: String = digest(&SHA256, &signed)
+                .as_ref()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            assert!(entries.contains(&hash), "{} is no entry", path.display());
+            packages += 1;
+        }
+    }
+    assert!(packages > 0);
+}
+
+#[test]
 fn pcap_with_drops() {
     let Some(home) = the_region() else { return };
     let capture = home.path("lossy.pcapng");
@@ -309,7 +370,8 @@ fn pcap_with_drops() {
     );
     let statement = std::fs::read_to_string(folder.join("data/statement.md")).unwrap();
     assert!(
-        statement.contains("are incomplete: 48 packets"),
+        statement.contains("are incomplete: ")
+            && statement.contains("48 packets or lines of source"),
         "{statement}"
     );
     if let Ok(report) = Command::new("pdftotext")

@@ -170,6 +170,62 @@ fn a_case_that_waits_too_long_is_found() {
     assert_eq!(shown["overdue"], false);
 }
 
+#[test]
+fn what_was_acknowledged_outlives_a_kill_and_nothing_is_half_done() {
+    let home = Home::without_engine();
+    home.ends(
+        0,
+        &[&["case", "open", "--note", "the first"], &BY[..]].concat(),
+    );
+    let mut acknowledged = Vec::new();
+    for turn in 0..KILLS {
+        let mut opening = home
+            .command(&[&["case", "open", "--note", "killed words"], &BY[..]].concat())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // From before anything is written to after all of it is, in steps that no two turns share.
+        std::thread::sleep(std::time::Duration::from_micros(turn * 37 % 50 * 400));
+        opening.kill().unwrap();
+        let output = opening.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        if let Ok(number) = said.trim().parse::<u64>() {
+            acknowledged.push(number);
+        }
+    }
+    home.ends(0, &["ledger", "verify"]);
+    let all = json(&home, &["case", "list", "--all"]);
+    let numbers: Vec<u64> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|case| case["case"].as_u64().unwrap())
+        .collect();
+    for number in &acknowledged {
+        assert!(
+            numbers.contains(number),
+            "the case {number} was acknowledged and is lost"
+        );
+    }
+    // Each that stands in the ledger is whole: its words are there, too.
+    for number in &numbers {
+        let shown = json(
+            &home,
+            &["case", "show", &number.to_string(), "--reveal", "a test"],
+        );
+        assert!(shown["steps"][0]["private"]["note"].is_string(), "{shown}");
+    }
+    println!(
+        "of {KILLS} that were killed {} were acknowledged, {} stand",
+        acknowledged.len(),
+        numbers.len() - 1
+    );
+}
+
+/// How many are killed.
+const KILLS: u64 = 50;
+
 fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -186,10 +186,15 @@ fn a_server_that_is_away_is_said_and_its_lines_are_stored_once_when_it_is_back()
 }
 
 pub(crate) fn only_folder(parent: &Path) -> PathBuf {
-    let mut entries = std::fs::read_dir(parent).unwrap();
-    let entry = entries.next().unwrap().unwrap().path();
-    assert!(entries.next().is_none());
-    entry
+    let entries = std::fs::read_dir(parent).unwrap();
+    let folders: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    let [folder] = &folders[..] else {
+        panic!("{} folders and not one", folders.len());
+    };
+    folder.clone()
 }
 
 pub(crate) fn found_below(folder: &Path, name: &str) -> PathBuf {

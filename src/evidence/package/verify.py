@@ -371,6 +371,8 @@ def check_parameters(asked, text, regime, data_class, identifiers):
 
 def check_payload(files, asked):
     wanted = ["data/records/%s.%s" % (kind, ending) for kind in asked["data_wanted"] for ending in ("csv", "parquet")]
+    versions = "data/method/versions.json"
+    need(json.loads(files[versions]).get("layout") == 1, versions, "this program does not know its layout")
     papers = ["data/" + name for name in "prov.json case.jsonld report.pdf statement.md statement.pdf figures.json".split()]
     for path in wanted + papers:
         need(path in files, path, "it is missing")
