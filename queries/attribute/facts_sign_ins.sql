@@ -2,29 +2,12 @@
 -- title: Sign-ins on some addresses, or on the network cards that had them
 -- reader: the program itself, when it is asked who used an address
 -- window: the moments asked about, with a look-back and a look-ahead
--- why: names rest on intervals between these rows; a session is read whole, since its stop may bear no address, or another
+-- why: names rest on intervals between these rows, and a server that starts anew ends all of its sessions
 -- One question for each reason, so that each is answered by its own index.
-WITH met AS
-(
-    SELECT basis, nas, session
-    FROM sign_ins
-    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-        AND event != 'fail' AND session != '' AND ip IN {ips:Array(IPv6)}
-    UNION DISTINCT
-    SELECT basis, nas, session
-    FROM sign_ins
-    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-        AND event != 'fail' AND session != '' AND mac != '' AND mac IN {cards:Array(String)}
-)
 SELECT DISTINCT lower(hex(source_id)) AS source, frame, ordinal, toUnixTimestamp64Micro(time) AS moment, event, account_token AS account,
        toString(ip) AS address, mac AS card, session, nas, basis
 FROM
 (
-    SELECT source_id, frame, ordinal, time, event, account_token, ip, mac, session, nas, basis
-    FROM sign_ins
-    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-        AND event != 'fail' AND {all:UInt8} = 1
-    UNION ALL
     SELECT source_id, frame, ordinal, time, event, account_token, ip, mac, session, nas, basis
     FROM sign_ins
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
@@ -39,10 +22,5 @@ FROM
     FROM sign_ins
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
         AND event != 'fail' AND mac != '' AND mac IN {cards:Array(String)}
-    UNION ALL
-    SELECT source_id, frame, ordinal, time, event, account_token, ip, mac, session, nas, basis
-    FROM sign_ins
-    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-        AND event != 'fail' AND session IN (SELECT session FROM met) AND (basis, nas, session) IN (SELECT basis, nas, session FROM met)
 )
 ORDER BY moment, source, frame, ordinal

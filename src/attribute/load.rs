@@ -22,6 +22,18 @@ const SIGN_INS: Sql = Sql::embedded(
     "attribute/facts_sign_ins",
     include_str!("../../queries/attribute/facts_sign_ins.sql"),
 );
+const SESSIONS: Sql = Sql::embedded(
+    "attribute/facts_sessions",
+    include_str!("../../queries/attribute/facts_sessions.sql"),
+);
+const ALL_SIGN_INS: Sql = Sql::embedded(
+    "attribute/facts_all_sign_ins",
+    include_str!("../../queries/attribute/facts_all_sign_ins.sql"),
+);
+const UNREAD: Sql = Sql::embedded(
+    "attribute/facts_unread",
+    include_str!("../../queries/attribute/facts_unread.sql"),
+);
 const LEASES: Sql = Sql::embedded(
     "attribute/facts_leases",
     include_str!("../../queries/attribute/facts_leases.sql"),
@@ -54,11 +66,17 @@ const ACCOUNTS: Sql = Sql::embedded(
 /// Beyond so many addresses all rows of the window are read: a list so long costs more than it saves.
 const MOST_NAMED: usize = 500;
 
+/// Of so many sessions at most is asked at once.
+const MOST_SESSIONS: usize = 500;
+
 /// The statements by which facts are loaded, for those who print their method.
 pub const STATEMENTS: &[Sql] = &[
     SIGN_INS,
+    SESSIONS,
+    ALL_SIGN_INS,
     LEASES,
     LEASE_LENGTHS,
+    UNREAD,
     DARK,
     SERVERS,
     NETWORKS,
@@ -94,6 +112,8 @@ impl Facts {
     ) -> Result<Facts, AttributeError> {
         let back = settings.look_back_us();
         let all = addresses.len() > MOST_NAMED;
+        let looking_up = store.looking_up();
+        let store = if all { store } else { &looking_up };
         let window = Params::new()
             .time("since", since.plus_micros(back.saturating_neg()))
             // What ends an interval may stand after the window.
@@ -122,10 +142,16 @@ impl Facts {
             translators.extend(address(&row.translator).ok_or(bad)?);
         }
         let rows = FactRows {
-            sign_ins: gather(store.rows::<StoredSignIn>(SIGN_INS, &window)?)?,
+            sign_ins: match all {
+                true => gather(store.rows::<StoredSignIn>(ALL_SIGN_INS, &window)?)?,
+                false => sign_ins(store, &window, |row| {
+                    row.ip.is_some_and(|ip| addresses.contains(&ip))
+                        || row.mac.is_some_and(|mac| cards.contains(&mac.to_string()))
+                })?,
+            },
             leases,
             lease_pauses,
-            dark: gather(store.rows::<StoredDark>(DARK, &window)?)?,
+            dark: dark(store, &window)?,
             devices: gather(store.rows::<StoredDevice>(DEVICES, &window)?)?,
             networks: gather(store.rows::<StoredNetwork>(NETWORKS, &Params::new())?)?,
             accounts: gather(store.rows::<StoredAccount>(ACCOUNTS, &Params::new())?)?,
@@ -134,6 +160,44 @@ impl Facts {
         };
         Ok(Facts::new(rows, settings))
     }
+}
+
+/// The sign-ins of some addresses and cards with the whole of their sessions.
+fn sign_ins(
+    store: &Store,
+    window: &Params,
+    is_of_them: impl Fn(&SignInRow) -> bool,
+) -> Result<Vec<SignInRow>, AttributeError> {
+    let mut found: Vec<SignInRow> = gather(store.rows::<StoredSignIn>(SIGN_INS, window)?)?;
+    let met: BTreeSet<(Basis, String, String)> = found
+        .iter()
+        // Of the servers that started anew there are others, on other addresses.
+        .filter(|row| !row.session.is_empty() && is_of_them(row))
+        .map(|row| (row.basis, row.nas.clone(), row.session.clone()))
+        .collect();
+    let names: BTreeSet<&String> = met.iter().map(|(_, _, session)| session).collect();
+    let names: Vec<&String> = names.into_iter().collect();
+    for some in names.chunks(MOST_SESSIONS) {
+        let asked = window.clone().texts("sessions", some.iter().copied());
+        let rows: Vec<SignInRow> = gather(store.rows::<StoredSignIn>(SESSIONS, &asked)?)?;
+        // Another server has sessions of that name too.
+        found.extend(
+            rows.into_iter()
+                .filter(|row| met.contains(&(row.basis, row.nas.clone(), row.session.clone()))),
+        );
+    }
+    found.sort_by_key(|row| (row.time, row.place));
+    found.dedup_by_key(|row| row.place);
+    Ok(found)
+}
+
+/// When sources of leases could not be read.
+fn dark(store: &Store, window: &Params) -> Result<Vec<DarkRow>, AttributeError> {
+    let unread: Vec<StoredUnread> = store.rows(UNREAD, window)?;
+    if unread.iter().all(|row| row.sources == 0) {
+        return Ok(Vec::new());
+    }
+    gather(store.rows::<StoredDark>(DARK, window)?)
 }
 
 /// How often cards speak to the servers of leases that do not say how long they last; asked only where these addresses' own words do not tell.
@@ -170,6 +234,11 @@ where
     T: TryFrom<S, Error = AttributeError>,
 {
     stored.into_iter().map(T::try_from).collect()
+}
+
+#[derive(Deserialize)]
+struct StoredUnread {
+    sources: u64,
 }
 
 #[derive(Deserialize)]

@@ -63,8 +63,9 @@ impl Trace {
         settings: AttributeSettings,
     ) -> Result<(Trace, Facts), AttributeError> {
         let (mut end, mut steps, mut turns) = (end, Vec::new(), BTreeSet::new());
+        let looking_up = store.looking_up();
         let (could_be, stopped) = loop {
-            match step(store, &end, time, reach, &settings, &mut turns)? {
+            match step(&looking_up, &end, time, reach, &settings, &mut turns)? {
                 Step::Itself => break (Vec::new(), None),
                 Step::To(Behind::Nobody) => break (Vec::new(), Some(Reason::NoTranslation)),
                 Step::To(Behind::Several(several, reason)) => break (several, Some(reason)),

@@ -9,13 +9,24 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
-use super::engine::threads;
+use super::engine::{BEHIND, threads};
 use super::error::{Refusal, StoreError};
 use super::own;
 use super::settings::{Patience, Server};
 use super::sql::Params;
 use super::unix::SocketOf;
 use super::wire::{WayThere, WireError, causes};
+
+/// How questions of the folder's engine are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// With a thread for each core.
+    Usual,
+    /// In one thread.
+    LookUp,
+    /// In one thread, and behind whatever else is asked.
+    Behind,
+}
 
 /// A client with the threads it runs on.
 pub(super) struct Caller {
@@ -124,22 +135,23 @@ impl Caller {
         self.ask_with(&self.client, call, format, piece)
     }
 
-    /// The same behind whatever else is asked of the folder's engine. What goes before what on a server is for its operator to say.
-    pub(super) fn ask_behind(
+    /// The same in another manner. What goes before what on a server, and in how many threads, is for its operator to say.
+    pub(super) fn ask_in(
         &self,
+        manner: Manner,
         call: &Call<'_>,
         format: &str,
         piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        match self.of_folder {
-            true => {
-                let behind = self.client.clone().with_setting("priority", BEHIND);
-                // One thread for each of these is enough; the other cores are for those who wait.
-                let behind = behind.with_setting("max_threads", "1");
-                self.ask_with(&behind, call, format, piece)
-            }
-            false => self.ask(call, format, piece),
+        if !self.of_folder || manner == Manner::Usual {
+            return self.ask(call, format, piece);
         }
+        // One thread for each of these is enough; the other cores are for those who wait.
+        let mut client = self.client.clone().with_setting("max_threads", "1");
+        if manner == Manner::Behind {
+            client = client.with_setting("priority", BEHIND);
+        }
+        self.ask_with(&client, call, format, piece)
     }
 
     /// Asks outside any database, as the store's own may not exist yet.
@@ -340,7 +352,5 @@ const SERVER_SETTINGS: &[(&str, &str)] = &[
 const INSERT_SETTINGS: &[(&str, &str)] = &[("async_insert", "0"), ("insert_deduplicate", "1")];
 /// Known to servers since 26.2; a profile can switch deduplication off with it.
 const DEDUPLICATE: (&str, &str) = ("deduplicate_insert", "enable");
-/// The priority of what nobody sits and waits for; what somebody does wait for has 1, by the engine's standing settings.
-const BEHIND: &str = "2";
 /// How its threads are called.
 const NAME: &str = "invigil-store";

@@ -254,11 +254,7 @@ impl Store {
                 piece(bytes)
             };
             let caller = self.caller()?;
-            let asked = match self.steps_back {
-                true => caller.ask_behind(&call, format, &mut passed),
-                false => caller.ask(&call, format, &mut passed),
-            };
-            match asked {
+            match caller.ask_in(self.manner, &call, format, &mut passed) {
                 Err(error) if begun => {
                     broken = Some(error);
                     Ok(())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::client::{Call, Caller};
+use super::client::{Call, Caller, Manner};
 use super::drift::{self, Drift, Found};
 use super::engine::{Occupied, Owner, Start};
 use super::error::{SHORTEST_KEY, StoreError};
@@ -24,8 +24,8 @@ use super::version;
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
-    /// Whether its questions step back while others ask.
-    pub(super) steps_back: bool,
+    /// How its questions are asked.
+    pub(super) manner: Manner,
 }
 
 struct Inner {
@@ -82,7 +82,7 @@ impl Store {
                 notices,
                 stops: Mutex::new(stops),
             }),
-            steps_back: false,
+            manner: Manner::Usual,
         })
     }
 
@@ -90,7 +90,19 @@ impl Store {
     /// the rules over a month do not hold up who looks up a name. Rows that are stored keep nobody waiting either way.
     pub fn in_background(&self) -> Store {
         Store {
-            steps_back: true,
+            manner: Manner::Behind,
+            ..self.clone()
+        }
+    }
+
+    /// The same store for questions that many may ask at once and that come to a few rows: most of what they take is to plan
+    /// them, and a second thread only takes a core from somebody else. Long work stays what it is.
+    pub fn looking_up(&self) -> Store {
+        Store {
+            manner: match self.manner {
+                Manner::Usual => Manner::LookUp,
+                other => other,
+            },
             ..self.clone()
         }
     }

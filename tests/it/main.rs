@@ -43,4 +43,5 @@ mod taken_for;
 mod terminal;
 mod threads;
 mod typed_in;
+mod walk;
 mod wire;

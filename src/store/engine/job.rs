@@ -123,6 +123,10 @@ impl Job {
         self.read_statement(&mut input, LONGEST_OWN)?;
         self.request.settle().map_err(bad)?;
         let access = self.request.access();
+        let _turn = match self.request.steps_back() {
+            true => self.runtime.block_on(self.engine.turn_behind()),
+            false => None,
+        };
         let _seat = self.runtime.block_on(self.engine.seat(access))?;
         let mut connection = self.connection(access, &self.request.settings)?;
         if access == Access::Read {

@@ -25,6 +25,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -135,6 +136,8 @@ struct Engine {
     anchor: Mutex<Option<Connection>>,
     readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
+    /// The one seat of long work that steps back.
+    behind: Arc<Semaphore>,
     /// Seats of all guests together: fewer than readers, so that the program always finds one.
     guests: Arc<Semaphore>,
     /// Guests who change something, apart from the program's writers.
@@ -191,6 +194,7 @@ impl Engine {
             anchor: Mutex::new(Some(anchor)),
             readers: Arc::new(Semaphore::new(READERS)),
             writers: Arc::new(Semaphore::new(WRITERS)),
+            behind: Arc::new(Semaphore::new(1)),
             guests: Arc::new(Semaphore::new(GUESTS)),
             changers: Arc::new(Semaphore::new(CHANGERS)),
             sessions: Arc::default(),
@@ -282,6 +286,12 @@ impl Engine {
         in_time(&self.changers).await
     }
 
+    /// Waits until no other long work asks; not for long, as an answer that is taken slowly would stop all others.
+    async fn turn_behind(&self) -> Option<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.behind).acquire_owned();
+        tokio::time::timeout(PATIENCE_BEHIND, turn).await.ok()?.ok()
+    }
+
     /// Waits until there is room for one more request of this kind.
     async fn seat(&self, access: Access) -> Result<OwnedSemaphorePermit, EngineError> {
         let seats = match access {
@@ -332,6 +342,11 @@ const WRITERS: usize = 2;
 const GUESTS: usize = 6;
 /// How many guests may change something at once.
 const CHANGERS: usize = 2;
+
+/// The priority of what nobody sits and waits for; what somebody does wait for has 1, by the engine's standing settings.
+pub(super) const BEHIND: &str = "2";
+/// How long a question of long work waits for the one before it.
+const PATIENCE_BEHIND: Duration = Duration::from_secs(2);
 
 /// By the mark that every connection bears for its one request.
 const KILL: &str = "KILL QUERY WHERE Settings['log_comment'] = {tag:String} ASYNC";

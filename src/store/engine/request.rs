@@ -1,6 +1,6 @@
 //! What a client of ClickHouse's HTTP interface may say: settings and parameters in the address, the statement there or in the body, a form of several parts.
 
-use super::{Access, settings};
+use super::{Access, BEHIND, settings};
 use crate::store::allow;
 
 /// One request, apart from rows that follow in its body.
@@ -125,6 +125,12 @@ impl Request {
             "SELECT" | "WITH" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS" => Access::Read,
             _ => Access::Write,
         }
+    }
+
+    /// Whether it is part of long work that lets others go first.
+    pub(super) fn steps_back(&self) -> bool {
+        let behind = |(name, value): &(String, String)| name == "priority" && value == BEHIND;
+        self.own && self.settings.iter().any(behind)
     }
 
     /// Whether the answer may be streamed: a query without a format of its own.
