@@ -91,7 +91,11 @@ fn printed(home: &Home, commands: &[&str]) -> Vec<String> {
         script += &format!("echo {NEXT}\n{command}\n");
     }
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(&script).current_dir(&folder).env_clear();
+    shell
+        .arg("-c")
+        .arg(&script)
+        .current_dir(&folder)
+        .env_clear();
     for (name, value) in program.get_envs() {
         if let Some(value) = value {
             shell.env(name, value);
@@ -128,16 +132,24 @@ fn steady(line: &str) -> String {
         steady += kept;
         rest = &rest[taken..];
     }
-    steady.replace('─', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    steady
+        .replace('─', " ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// How long the moment is that a text begins with, unless it is one of the invented region.
 fn moment(text: &str) -> usize {
     let is_day = text.len() >= 10
-        && text.bytes().take(10).enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        && text
+            .bytes()
+            .take(10)
+            .enumerate()
+            .all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
     if !is_day || text.starts_with("2026-03") {
         return 0;
     }

@@ -15,7 +15,7 @@ use super::format::{LineReader, LogFormat, Outcome, SourceSettings};
 use super::formats::share_of_lines;
 use super::framing::Frame;
 use super::json;
-use super::lines::{Passed, Read};
+use super::lines::{OTHER, Passed, Read};
 use super::pairs::Pairs;
 use super::stamps::DayOrder;
 use super::times::LocalClock;
@@ -433,19 +433,25 @@ impl Mapping {
 impl LineReader for Reader {
     fn read<'a>(&mut self, frame: &Frame<'a>, out: &mut dyn FnMut(Event<'a>)) -> Outcome {
         let line = frame.bytes;
-        if let Some(columns) = self.mapping.heading(line) {
-            self.columns = Some(columns);
-            return Outcome::Ignored(IgnoreReason::Comment);
-        }
-        if line.starts_with(b"#") {
-            return Outcome::Ignored(IgnoreReason::Comment);
-        }
-        match self.mapping.read(self.columns.as_ref(), line, &self.clock) {
+        let is_comment = line.starts_with(b"#");
+        // A line that is a record is no heading: where a record has its moment, a heading has a name.
+        let read = match is_comment {
+            true => Err(OTHER),
+            false => self.mapping.read(self.columns.as_ref(), line, &self.clock),
+        };
+        match read {
             Ok(event) => {
                 out(event);
                 Outcome::Records
             }
-            Err(passed) => Passed::into(passed),
+            Err(passed) => match self.mapping.heading(line) {
+                Some(columns) => {
+                    self.columns = Some(columns);
+                    Outcome::Ignored(IgnoreReason::Comment)
+                }
+                None if is_comment => Outcome::Ignored(IgnoreReason::Comment),
+                None => Passed::into(passed),
+            },
         }
     }
 }

@@ -15,12 +15,28 @@ use crate::record::{
     SignInEvent, Timestamp, Translation, WebHit, Word,
 };
 
-/// What a line has for each field: the value, and which choice of the field's columns it is from.
-pub(super) struct Values<'a>([Option<(u8, Cow<'a, [u8]>)>; FIELDS]);
+/// What a line has: of each field the value, and which choice of the field's columns it is from. A line has few of all the fields.
+pub(super) struct Values<'a> {
+    /// A bit for each field that is there.
+    there: u64,
+    cells: Vec<Cell<'a>>,
+}
+
+struct Cell<'a> {
+    field: usize,
+    rank: usize,
+    value: Cow<'a, [u8]>,
+}
+
+/// Each field has its bit.
+const _: () = assert!(FIELDS <= u64::BITS as usize);
 
 impl<'a> Values<'a> {
     pub(super) fn new() -> Self {
-        Values([const { None }; FIELDS])
+        Values {
+            there: 0,
+            cells: Vec::with_capacity(8),
+        }
     }
 
     /// Keeps a value, unless it is empty or an earlier choice has one.
@@ -32,11 +48,14 @@ impl<'a> Values<'a> {
         if matches!(&*value, b"" | b"-" | b"N/A" | b"n/a" | b"null" | b"NULL") {
             return;
         }
-        let rank = u8::try_from(rank).unwrap_or(u8::MAX);
-        if let Some(place) = self.0.get_mut(field)
-            && place.as_ref().is_none_or(|(before, _)| rank < *before)
-        {
-            *place = Some((rank, value));
+        let new = Cell { field, rank, value };
+        match self.cells.iter_mut().find(|cell| cell.field == field) {
+            Some(cell) if rank < cell.rank => *cell = new,
+            Some(_) => {}
+            None => {
+                self.there |= 1 << field;
+                self.cells.push(new);
+            }
         }
     }
 
@@ -78,10 +97,13 @@ impl<'a> Values<'a> {
     }
 
     fn take(&mut self, field: Field) -> Option<Cow<'a, [u8]>> {
-        self.0
-            .get_mut(field as usize)?
-            .take()
-            .map(|(_, value)| value)
+        if self.there & (1 << field as usize) == 0 {
+            return None;
+        }
+        let is_it = |cell: &Cell<'_>| cell.field == field as usize;
+        let at = self.cells.iter().position(is_it)?;
+        self.there &= !(1 << field as usize);
+        Some(self.cells.swap_remove(at).value)
     }
 
     fn text(&mut self, field: Field) -> Cow<'a, str> {
