@@ -195,22 +195,26 @@ impl Caller {
         for (name, value) in call.params.iter() {
             query = query.with_setting(format!("param_{name}"), value);
         }
-        self.wait(async {
-            let mut cursor = query
+        // Only what comes is waited for in the runtime. Who takes it may himself ask, and a runtime waits in no runtime.
+        let mut cursor = self.wait(async {
+            query
                 .fetch_bytes(format)
-                .map_err(|error| told(call.what, error))?;
-            let mut within = self.patience.answer;
-            loop {
-                let next = tokio::time::timeout(within, cursor.next())
+                .map_err(|error| told(call.what, error))
+        })?;
+        let mut within = self.patience.answer;
+        loop {
+            let next = self.wait(async {
+                tokio::time::timeout(within, cursor.next())
                     .await
-                    .map_err(|_| slow(call.what, within))?;
-                match next.map_err(|error| told(call.what, error))? {
-                    Some(bytes) => piece(&bytes)?,
-                    None => return Ok(()),
-                }
-                within = self.patience.between;
+                    .map_err(|_| slow(call.what, within))?
+                    .map_err(|error| told(call.what, error))
+            })?;
+            match next {
+                Some(bytes) => piece(&bytes)?,
+                None => return Ok(()),
             }
-        })
+            within = self.patience.between;
+        }
     }
 
     /// Sends a statement outside any database, such as the one that makes it.
@@ -246,15 +250,15 @@ impl Caller {
             clickhouse::error::Error::TimedOut => slow(what, within),
             error => told(what, error),
         };
-        self.wait(async {
-            for piece in rows {
+        for piece in rows {
+            self.wait(async {
                 insert
                     .send(piece)
                     .await
-                    .map_err(|error| failed(error, between))?;
-            }
-            insert.end().await.map_err(|error| failed(error, answer))
-        })
+                    .map_err(|error| failed(error, between))
+            })?;
+        }
+        self.wait(async { insert.end().await.map_err(|error| failed(error, answer)) })
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
