@@ -4,11 +4,15 @@
 //! As nothing else goes in, whoever has the package can make them again and compare.
 
 mod case;
+// Part of what they hold is read by the report alone.
+#[cfg_attr(not(feature = "pdf"), allow(dead_code))]
 mod contents;
 mod prov;
 #[cfg(feature = "pdf")]
 mod report;
 mod statement;
+// Of the words for people, most are those of the report.
+#[cfg_attr(not(feature = "pdf"), allow(dead_code))]
 mod told;
 #[cfg(feature = "pdf")]
 mod typeset;
@@ -18,7 +22,9 @@ use std::collections::BTreeMap;
 use super::EvidenceError;
 use contents::Contents;
 
+#[cfg(feature = "frames")]
 pub(crate) use contents::records_of;
+#[cfg(feature = "frames")]
 pub(crate) use told::kind;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -53,6 +59,7 @@ pub(crate) fn papers(files: &Files) -> Result<Files, EvidenceError> {
 }
 
 /// The program, with its version, that made the package.
+#[cfg(feature = "frames")]
 pub(crate) fn made_by(files: &Files) -> Result<String, EvidenceError> {
     Ok(Contents::of(files)?.program().to_owned())
 }
